@@ -1,0 +1,55 @@
+# Every target is what CI runs; longer logic is Python with tests.
+PYTHON ?= python3
+BIN := .venv/bin
+INSTALLED := .venv/.installed
+export MLFLOW_DISABLE_TELEMETRY := true
+export DO_NOT_TRACK := true
+export DVC_NO_ANALYTICS := 1
+FAST := not (slow or faults or torch or e2e)
+
+.DEFAULT_GOAL := help
+.PHONY: help
+help: ## Show this list
+	@grep -hE '^[a-z][a-z-]*:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  %-14s %s\n", $$1, $$2}'
+
+$(INSTALLED): requirements/bootstrap.txt requirements/dev.txt pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(None if (3, 11) <= sys.version_info < (3, 15) else "mainline needs Python 3.11 to 3.14, and $(PYTHON) is " + sys.version.split()[0] + ": make PYTHON=python3.12 install")'
+	@echo "installing the locked dependencies into .venv/ (about 1.1 GB)"
+	@$(PYTHON) -m venv .venv && $(BIN)/pip install -q --disable-pip-version-check --require-hashes -r requirements/bootstrap.txt
+	@$(BIN)/uv pip install -q --require-hashes -r requirements/dev.txt && $(BIN)/uv pip install -q --no-deps -e .
+	@touch $@
+
+.PHONY: install tools
+install: $(INSTALLED) tools ## Install the locked dependencies into .venv/ and the tools into .tools/
+tools: $(INSTALLED) ## Find, fetch or build kustomize at the pinned version (.tools/)
+	@$(BIN)/python -m pipelines.tools
+
+.PHONY: demo
+demo: install ## Play the whole loop on this machine: push trains, merge promotes, revert rolls back (KEEP=1 leaves servers up)
+	@$(BIN)/mainline demo $(if $(KEEP),--keep)
+
+.PHONY: test test-slow test-torch test-faults
+test: install ## The fast suite (under a minute, no network, no GPU)
+	@$(BIN)/python -m pytest -q -n auto -m "$(FAST)"
+test-slow: install ## Tests that take more than a few seconds each
+	@$(BIN)/python -m pytest -q -n auto -m "slow and not (faults or torch or e2e)"
+test-torch: install ## Tests of digits: installs torch first (4.7 GB in its CUDA build)
+	@$(BIN)/uv pip install -q --require-hashes -r requirements/torch.txt
+	@$(BIN)/python -m pytest -q -m torch
+test-faults: install ## Kill train, register, propose and promote at seeded random instants; the next run must complete
+	@$(BIN)/python -m pytest -q -n auto -m faults
+
+.PHONY: lint format render locks
+lint: install ## ruff, mypy --strict, the layers, and that generated files are fresh
+	@$(BIN)/ruff check -q . && $(BIN)/ruff format -q --check . && $(BIN)/mypy
+	@$(BIN)/lint-imports --no-cache && $(BIN)/python -m pipelines.render --check
+format: install ## Format and mend what ruff can
+	@$(BIN)/ruff format -q . && $(BIN)/ruff check -q --fix .
+render: install ## Render pipelines/workflows to manifests/workflows
+	@$(BIN)/python -m pipelines.render
+locks: install ## Compile pyproject.toml's dependency groups into hashed requirements files
+	@$(BIN)/python -m pipelines.locks
+
+.PHONY: clean
+clean: ## Remove .venv/, .tools/ and build/
+	@chmod -R u+w .tools 2>/dev/null; rm -rf .venv .tools build
