@@ -1,0 +1,1 @@
+"""The work of a training: plain functions, each with a thin `python -m pipelines.steps.<name>` around it."""
