@@ -1,0 +1,56 @@
+"""The Kustomize files of a model: its component and one overlay per environment, as a new model starts with them.
+
+`mainline new` writes them; afterwards people edit the overlays, and proposals alone write `release.yaml`.
+"""
+
+from models.release import release_path, render_release, unreleased
+
+ENVIRONMENTS = ("staging", "production")
+
+
+def kustomize_files(model: str) -> dict[str, str]:
+    """Path from the repository's root to text: `models/<m>/kustomization.yaml` and both overlays, unreleased.
+
+    Raises:
+        ConfigError: the name is none that a model may have.
+    """
+    released = render_release(unreleased(model))
+    files = {f"models/{model}/kustomization.yaml": _component(model)}
+    for environment in ENVIRONMENTS:
+        files[f"kustomize/overlays/{environment}/{model}/kustomization.yaml"] = _overlay(model, environment)
+        files[release_path(environment, model)] = released
+    return files
+
+
+def _component(model: str) -> str:
+    return f"""\
+# What {model} adds to the serving base: its name on every object, and its gates, from which thresholds are read.
+apiVersion: kustomize.config.k8s.io/v1alpha1
+kind: Component
+resources:
+  - gates.yaml
+labels:
+  - pairs:
+      app.kubernetes.io/instance: {model}
+    fields:
+      - kind: Rollout
+        path: spec/template/metadata/labels
+        create: true
+"""
+
+
+def _overlay(model: str, environment: str) -> str:
+    return f"""\
+# {model} in {environment}: where it runs and how traffic moves. What runs stands in release.yaml.
+apiVersion: kustomize.config.k8s.io/v1beta1
+kind: Kustomization
+namespace: {model}-{environment}
+resources:
+  - ../../../base
+  - release.yaml
+components:
+  - ../../../components/release
+  - ../../../components/autoscaling
+  - ../../../components/canary
+  - ../../../../models/{model}
+"""
