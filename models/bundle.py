@@ -4,10 +4,8 @@ bundle.json lists hash and size of every other file, so its own sha256, the dige
 is unpickled. The training step writes, everyone else opens.
 """
 
-import errno
 import hashlib
 import json
-import os
 import shutil
 import tempfile
 from collections.abc import Mapping
@@ -31,6 +29,7 @@ from models.bundle_errors import (
     UnknownFormat,
 )
 from models.feature import Feature
+from models.files import move_into_place, write_synced
 from models.findings import Matrix
 from models.manifest import (
     FORMAT,
@@ -49,7 +48,7 @@ __all__ = [
     "BACKGROUND", "GOLDEN", "MODEL", "REFERENCE", "Bundle", "BundleError", "Digest", "DigestMismatch", "FileEntry",
     "FileMissing", "FileTampered", "FileTruncated", "FileUnexpected", "Golden", "Lineage", "Manifest", "NotABundle",
     "Output", "PathEscapes", "SelfTestFailed", "Tolerance", "UnknownFormat", "background_json", "canonical", "digest",
-    "open_bundle", "write",
+    "open_bundle", "parse_manifest", "verified", "write",
 ]  # fmt: skip
 
 Digest = NewType("Digest", str)
@@ -98,7 +97,7 @@ class Bundle:
         if not path.is_file():
             raise FileMissing(f"{path}: missing, bundle.json lists it; fetch the bundle again")
         data = path.read_bytes()
-        _same(path, self.manifest.files[name], size=len(data), sha256=hashlib.sha256(data).hexdigest())
+        verified(str(path), self.manifest.files[name], data)
         return data
 
 
@@ -122,11 +121,12 @@ def write(folder: Path, manifest: Manifest, files: Mapping[str, bytes | Path]) -
     try:
         entries: dict[str, FileEntry] = {}
         for name, content in files.items():
-            path = _inside(temporary, name)
-            _write_synced(path, content if isinstance(content, bytes) else content.read_bytes())
+            _plain(str(folder), name)
+            path = temporary / name
+            write_synced(path, content if isinstance(content, bytes) else content.read_bytes())
             entries[name] = FileEntry(sha256=_sha256(path), size=path.stat().st_size)
         full = manifest.model_copy(update={"files": entries})
-        _write_synced(temporary / BUNDLE, canonical(full.model_dump(mode="json")))
+        write_synced(temporary / BUNDLE, canonical(full.model_dump(mode="json")))
         opened = open_bundle(temporary, None)
         move_into_place(temporary, folder)
         return opened.digest
@@ -154,12 +154,7 @@ def open_bundle(folder: Path, digest: Digest | None) -> Bundle:
         BundleError: a subclass for each way in which it is not that bundle.
     """
     data = _read_manifest(folder)
-    found = _digest(data)
-    if digest is not None and found != digest:
-        raise DigestMismatch(f"{folder}: digest {found}, must be {digest}; fetch the bundle of that digest")
-    manifest = _parse(folder, data)
-    for name in manifest.files:
-        _inside(folder, name)
+    manifest = parse_manifest(str(folder), data, digest)
     present = {path.name for path in folder.iterdir()} - {BUNDLE}
     for name in sorted({*REQUIRED, *manifest.files} - present):
         raise FileMissing(f"{folder / name}: missing, a bundle has it; fetch the bundle again")
@@ -169,25 +164,43 @@ def open_bundle(folder: Path, digest: Digest | None) -> Bundle:
         path = _inside(folder, name)
         if not path.is_file():
             raise FileTampered(f"{path}: is no regular file; fetch the bundle again")
-        _same(path, entry, size=path.stat().st_size, sha256=_sha256(path))
-    bundle = Bundle(folder, manifest, found)
+        _same(str(path), entry, size=path.stat().st_size, sha256=_sha256(path))
+    bundle = Bundle(folder, manifest, _digest(data))
     _ = bundle.golden  # its shape is part of the contract
     return bundle
 
 
-def move_into_place(temporary: Path, folder: Path) -> None:
-    """Rename `temporary` to `folder`, in place of what may stand there."""
-    temporary.chmod(0o755)  # mkdtemp made it private; the server runs as another user
+def parse_manifest(source: str, data: bytes, digest: Digest | None) -> Manifest:
+    """What the bytes of a bundle.json say, after they are known to be the ones asked for.
+
+    Raises:
+        DigestMismatch, NotABundle, UnknownFormat, PathEscapes: they are not, or say what no bundle says.
+    """
+    found = _digest(data)
+    if digest is not None and found != digest:
+        raise DigestMismatch(f"{source}: digest {found}, must be {digest}; fetch the bundle of that digest")
     try:
-        os.replace(temporary, folder)
-    except OSError as err:
-        if err.errno not in (errno.ENOTEMPTY, errno.EEXIST):
-            raise
-        former = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", suffix=".old", dir=folder.parent))
-        os.replace(folder, former)  # a kill between the two leaves no bundle, never half of one
-        os.replace(temporary, folder)
-        shutil.rmtree(former)
-    _sync(folder.parent)
+        loaded: Any = json.loads(data)
+    except (ValueError, RecursionError) as err:
+        raise NotABundle(f"{source}/{BUNDLE}: is not JSON ({err}); fetch the bundle again") from err
+    if not isinstance(loaded, dict) or "format" not in loaded:
+        raise NotABundle(f"{source}/{BUNDLE}: names no format; fetch the bundle again")
+    version = loaded["format"]
+    if type(version) is not int or version != FORMAT:
+        raise UnknownFormat(f"{source}/{BUNDLE}: format {version!r}, this code reads {FORMAT}; use a matching image")
+    manifest = manifest_from_json(loaded)
+    for name in manifest.files:
+        _plain(source, name)
+    return manifest
+
+
+def verified(source: str, entry: FileEntry, data: bytes) -> None:
+    """Nothing, where `data` is what `entry` says.
+
+    Raises:
+        FileTruncated, FileTampered: it is not.
+    """
+    _same(source, entry, size=len(data), sha256=hashlib.sha256(data).hexdigest())
 
 
 def _read_manifest(folder: Path) -> bytes:
@@ -198,30 +211,20 @@ def _read_manifest(folder: Path) -> bytes:
         raise NotABundle(f"{folder}: has no bundle.json; point at the folder that training wrote") from None
 
 
-def _parse(folder: Path, data: bytes) -> Manifest:
-    try:
-        loaded: Any = json.loads(data)
-    except ValueError as err:
-        raise NotABundle(f"{folder / BUNDLE}: is not JSON ({err}); fetch the bundle again") from err
-    if not isinstance(loaded, dict) or "format" not in loaded:
-        raise NotABundle(f"{folder / BUNDLE}: names no format; fetch the bundle again")
-    version = loaded["format"]
-    if type(version) is not int or version != FORMAT:
-        raise UnknownFormat(f"{folder / BUNDLE}: format {version!r}, this code reads {FORMAT}; use a matching image")
-    return manifest_from_json(loaded)
+def _plain(source: str, name: str) -> None:
+    if name in ("", ".", "..", BUNDLE) or any(sign in name for sign in "/\\\0"):
+        raise PathEscapes(f"{source}: {name!r} is no plain name of a file beside bundle.json; do not trust the bundle")
 
 
 def _inside(folder: Path, name: str) -> Path:
-    """The file `name` directly in `folder`; no path, no link."""
+    """The file `name` directly in `folder`, which may be absent but no link."""
     path = folder / name
-    if name in ("", ".", "..") or any(sign in name for sign in "/\\\0"):
-        raise PathEscapes(f"{folder}: {name!r} is no plain file name; the bundle is not to be trusted")
     if path.is_symlink():
         raise PathEscapes(f"{path}: is a link; a bundle holds files only")
     return path
 
 
-def _same(path: Path, entry: FileEntry, *, size: int, sha256: str) -> None:
+def _same(path: str, entry: FileEntry, *, size: int, sha256: str) -> None:
     if size < entry.size:
         raise FileTruncated(f"{path}: {size} bytes, must be {entry.size}; fetch the bundle again")
     if size > entry.size or sha256 != entry.sha256:
@@ -235,18 +238,3 @@ def _digest(data: bytes) -> Digest:
 def _sha256(path: Path) -> str:
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def _write_synced(path: Path, data: bytes) -> None:
-    with path.open("wb") as file:
-        file.write(data)
-        file.flush()
-        os.fsync(file.fileno())
-
-
-def _sync(folder: Path) -> None:
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
