@@ -1,0 +1,1 @@
+"""The diabetes model: its declaration, gates, card and `fit`."""

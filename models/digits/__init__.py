@@ -1,0 +1,1 @@
+"""The digits model: its declaration, gates, card and `fit`."""

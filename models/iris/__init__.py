@@ -1,0 +1,1 @@
+"""The iris model: its declaration, gates, card and `fit`."""

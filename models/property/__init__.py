@@ -1,0 +1,1 @@
+"""The property model: its declaration, gates, card and `fit`."""
