@@ -1,0 +1,237 @@
+"""What every built overlay must carry, over all of them: the committed state and a released one."""
+
+import re
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from models.errors import GateClosed
+from pipelines.build import images, objects, pod, refuse_on_cluster
+from pipelines.overlays import kustomize_files
+from pipelines.tools import ROOT
+
+Build = Callable[[Path, str, str], str]
+Overlay = tuple[str, str]
+
+
+@pytest.fixture
+def built(build: Build, released_tree: Path, overlay: Overlay) -> list[dict[str, Any]]:
+    return objects(build(released_tree, *overlay))
+
+
+def one(built: list[dict[str, Any]], kind: str, name: str = "serving") -> dict[str, Any]:
+    (found,) = [item for item in built if item["kind"] == kind and item["metadata"]["name"] == name]
+    return found
+
+
+def container(built: list[dict[str, Any]]) -> dict[str, Any]:
+    (found,) = one(built, "Rollout")["spec"]["template"]["spec"]["containers"]
+    assert isinstance(found, dict)
+    return found
+
+
+def strings(node: object) -> Iterator[str]:
+    if isinstance(node, Mapping):
+        for value in node.values():
+            yield from strings(value)
+    elif isinstance(node, list):
+        for value in node:
+            yield from strings(value)
+    elif isinstance(node, str):
+        yield node
+
+
+def test_committed_overlay_builds_and_is_refused_on_a_cluster(build: Build, overlay: Overlay) -> None:
+    built = objects(build(ROOT, *overlay))
+    assert "unset" not in set(strings(built))
+    image = container(built)["image"]
+    assert image == "this-machine" or re.search("@sha256:[0-9a-f]{64}$", image)
+    if image == "this-machine":
+        with pytest.raises(GateClosed, match="this-machine"):
+            refuse_on_cluster(built)
+
+
+def test_no_placeholder_survives_and_every_image_is_pinned(built: list[dict[str, Any]]) -> None:
+    assert "unset" not in set(strings(built))
+    found = list(images(built))
+    assert found
+    assert all(re.search("@sha256:[0-9a-f]{64}$", image) for image in found)
+    refuse_on_cluster(built)
+
+
+def test_every_object_is_in_the_overlays_namespace_and_labelled(built: list[dict[str, Any]], overlay: Overlay) -> None:
+    environment, model = overlay
+    for item in built:
+        assert item["metadata"]["namespace"] == f"{model}-{environment}", item["kind"]
+        labels = item["metadata"]["labels"]
+        assert labels["app.kubernetes.io/instance"] == model, item["kind"]
+        assert labels["app.kubernetes.io/name"] == "serving"
+        assert labels["app.kubernetes.io/part-of"] == "mainline"
+
+
+def test_kinds_are_complete_and_local_files_stay_local(built: list[dict[str, Any]]) -> None:
+    kinds = sorted(item["kind"] for item in built)
+    assert kinds == [
+        "HorizontalPodAutoscaler",
+        "NetworkPolicy",
+        "NetworkPolicy",
+        "PodDisruptionBudget",
+        "Rollout",
+        "Service",
+        "Service",
+        "Service",
+        "ServiceAccount",
+    ]
+
+
+def test_release_reaches_the_pod_and_lineage_stays_off_its_template(
+    built: list[dict[str, Any]], overlay: Overlay
+) -> None:
+    rollout = one(built, "Rollout")
+    template = rollout["spec"]["template"]
+    environment = {variable["name"]: variable["value"] for variable in container(built)["env"]}
+    assert environment["MAINLINE_MODEL"] == overlay[1] == template["metadata"]["labels"]["mainline.dev/model"]
+    assert environment["MAINLINE_MODEL_VERSION"] == "17"
+    assert environment["MAINLINE_BUNDLE_URI"] == f"s3://bundles/{overlay[1]}/17"
+    assert environment["MAINLINE_BUNDLE_DIGEST"] == "sha256:" + "7" * 64
+    assert template["metadata"]["annotations"] == {"mainline.dev/digest": "sha256:" + "7" * 64}
+    assert rollout["metadata"]["annotations"] == {"mainline.dev/run": "run17", "mainline.dev/commit": "7" * 40}
+    assert not {"run17", "7" * 40} & set(strings(template))
+
+
+def test_labels_selectors_and_variables_are_strings(built: list[dict[str, Any]]) -> None:
+    for item in built:
+        assert all(isinstance(value, str) for value in item["metadata"]["labels"].values())
+    template = one(built, "Rollout")["spec"]["template"]
+    assert all(isinstance(value, str) for value in template["metadata"]["labels"].values())
+    assert all(isinstance(variable["value"], str) for variable in container(built)["env"])
+
+
+def test_names_that_objects_give_each_other_exist(built: list[dict[str, Any]]) -> None:
+    rollout = one(built, "Rollout")
+    canary = rollout["spec"]["strategy"]["canary"]
+    one(built, "Service", canary["stableService"])
+    one(built, "Service", canary["canaryService"])
+    one(built, "ServiceAccount", rollout["spec"]["template"]["spec"]["serviceAccountName"])
+    target = one(built, "HorizontalPodAutoscaler")["spec"]["scaleTargetRef"]
+    assert target == {"apiVersion": "argoproj.io/v1alpha1", "kind": "Rollout", "name": "serving"}
+    labels = rollout["spec"]["template"]["metadata"]["labels"]
+    selectors = [one(built, "Service", name)["spec"]["selector"] for name in ("serving", "serving-stable")]
+    selectors += [rollout["spec"]["selector"]["matchLabels"]]
+    selectors += [one(built, "PodDisruptionBudget")["spec"]["selector"]["matchLabels"]]
+    selectors += [one(built, "NetworkPolicy")["spec"]["podSelector"]["matchLabels"]]
+    for selector in selectors:
+        assert selector
+        assert selector.items() <= labels.items()
+    ports = {port["name"] for port in container(built)["ports"]}
+    for name in ("serving", "serving-stable", "serving-canary"):
+        assert {port["targetPort"] for port in one(built, "Service", name)["spec"]["ports"]} <= ports
+    assert {probe["httpGet"]["port"] for key, probe in container(built).items() if key.endswith("Probe")} <= ports
+
+
+def test_rollout_can_roll_back_and_gives_up(built: list[dict[str, Any]]) -> None:
+    spec = one(built, "Rollout")["spec"]
+    assert 0 < spec["rollbackWindow"]["revisions"] <= spec["revisionHistoryLimit"]
+    assert spec["progressDeadlineAbort"] is True
+    startup = container(built)["startupProbe"]
+    assert startup["periodSeconds"] * startup["failureThreshold"] < spec["progressDeadlineSeconds"]
+    canary = spec["strategy"]["canary"]
+    assert (canary["maxUnavailable"], canary["maxSurge"]) == (0, 1)
+    assert "dynamicStableScale" not in canary
+
+
+def test_canary_weights_can_be_reached_by_the_fewest_pods(built: list[dict[str, Any]]) -> None:
+    canary = one(built, "Rollout")["spec"]["strategy"]["canary"]
+    pods = one(built, "HorizontalPodAutoscaler")["spec"]["minReplicas"] + canary["maxSurge"]
+    for step in canary["steps"]:
+        if "setWeight" in step:
+            assert step["setWeight"] * pods % 100 == 0, f"{step} is no whole number of {pods} pods"
+
+
+def test_an_autoscaler_alone_says_how_many_pods(built: list[dict[str, Any]]) -> None:
+    assert "replicas" not in one(built, "Rollout")["spec"]
+    assert {metric["resource"]["name"] for metric in one(built, "HorizontalPodAutoscaler")["spec"]["metrics"]} == {
+        "cpu"
+    }
+
+
+def test_pods_are_restricted(built: list[dict[str, Any]]) -> None:
+    assert one(built, "ServiceAccount")["automountServiceAccountToken"] is False
+    spec = one(built, "Rollout")["spec"]["template"]["spec"]
+    assert spec["automountServiceAccountToken"] is False
+    assert spec["securityContext"]["runAsNonRoot"] is True
+    assert spec["securityContext"]["seccompProfile"] == {"type": "RuntimeDefault"}
+    assert container(built)["securityContext"] == {
+        "allowPrivilegeEscalation": False,
+        "readOnlyRootFilesystem": True,
+        "capabilities": {"drop": ["ALL"]},
+    }
+    assert not any("hostPath" in volume for volume in spec["volumes"])
+
+
+def test_pods_are_probed_sized_spread_and_drained(built: list[dict[str, Any]]) -> None:
+    spec = one(built, "Rollout")["spec"]["template"]["spec"]
+    served = container(built)
+    paths = {key: probe["httpGet"]["path"] for key, probe in served.items() if key.endswith("Probe")}
+    assert paths == {"startupProbe": "/ready", "readinessProbe": "/ready", "livenessProbe": "/healthz"}
+    for share in ("requests", "limits"):
+        assert {"cpu", "memory", "ephemeral-storage"} == set(served["resources"][share])
+    assert [spread["topologyKey"] for spread in spec["topologySpreadConstraints"]] == [
+        "kubernetes.io/hostname",
+        "topology.kubernetes.io/zone",
+    ]
+    wait = served["lifecycle"]["preStop"]["sleep"]["seconds"]
+    assert wait >= 5
+    # The server's own defaults: 10 s in which it still accepts, 20 s for requests in flight.
+    assert spec["terminationGracePeriodSeconds"] >= wait + 10 + 20
+
+
+def test_network_is_closed_but_for_requests_names_and_the_store(built: list[dict[str, Any]]) -> None:
+    deny = one(built, "NetworkPolicy", "default-deny")["spec"]
+    assert deny == {"podSelector": {}, "policyTypes": ["Ingress", "Egress"]}
+    opened = one(built, "NetworkPolicy")["spec"]
+    assert [[port["port"] for port in rule["ports"]] for rule in opened["ingress"]] == [["http"]]
+    assert all("from" in rule for rule in opened["ingress"])
+    assert sorted({port["port"] for rule in opened["egress"] for port in rule["ports"]}) == [53, 443]
+
+
+def test_the_pod_runs_the_server_with_folders_that_it_may_write(built: list[dict[str, Any]]) -> None:
+    command = pod(built)
+    assert command.command == ("python", "-m", "services.serving")
+    assert command.ports == {"http": 8080}
+    assert command.environment["MAINLINE_PORT"] == "8080"
+    assert set(command.folders) == {"/var/cache/mainline", "/tmp"}
+    assert command.environment["MAINLINE_CACHE_DIR"] in command.folders
+
+
+def test_overlay_has_no_prefix_and_fits_a_screen() -> None:
+    files = sorted((ROOT / "kustomize" / "overlays").glob("*/*/kustomization.yaml"))
+    assert len(files) >= 8
+    for file in files:
+        text = file.read_text(encoding="utf-8")
+        assert "namePrefix" not in text
+        assert "nameSuffix" not in text
+        assert len(text.splitlines()) <= 15
+
+
+def test_a_new_models_overlays_build_and_are_refused_on_a_cluster(scratch: Path, build: Build) -> None:
+    for path, text in kustomize_files("cars").items():
+        (scratch / path).parent.mkdir(parents=True, exist_ok=True)
+        (scratch / path).write_text(text, encoding="utf-8")
+    gates = (scratch / "models/iris/gates.yaml").read_text(encoding="utf-8").replace("name: iris", "name: cars")
+    (scratch / "models/cars/gates.yaml").write_text(gates, encoding="utf-8")
+    built = objects(build(scratch, "staging", "cars"))
+    assert one(built, "Rollout")["metadata"]["namespace"] == "cars-staging"
+    with pytest.raises(GateClosed, match="nothing is released"):
+        refuse_on_cluster(built)
+
+
+def test_without_the_autoscaler_the_rollout_says_its_replicas(scratch: Path, build: Build) -> None:
+    file = scratch / "kustomize/overlays/staging/iris/kustomization.yaml"
+    kept = [line for line in file.read_text(encoding="utf-8").splitlines() if "autoscaling" not in line]
+    file.write_text("\n".join(kept) + "\n", encoding="utf-8")
+    built = objects(build(scratch, "staging", "iris"))
+    assert one(built, "Rollout")["spec"]["replicas"] == 3
+    assert "HorizontalPodAutoscaler" not in {item["kind"] for item in built}
