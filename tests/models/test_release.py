@@ -60,7 +60,7 @@ def test_release_path_is_the_overlays() -> None:
     ids=lambda value: "-".join(value) if isinstance(value, dict) else "",
 )
 def test_wrong_value_is_neither_written_nor_read(change: dict[str, str], said: str) -> None:
-    with pytest.raises(ConfigError, match=".*") as refused:
+    with pytest.raises(ConfigError) as refused:
         render_release(replace(RELEASE, **change))
     assert said in str(refused.value)
     document = yaml.safe_load(render_release(RELEASE))
