@@ -1,4 +1,4 @@
-"""The tags that tie a registered version to commit, data, image and run; written by tracking, read by whoever walks back."""
+"""The tags that tie a registered version to commit, data, image and run; written by tracking, read on the way back."""
 
 import hashlib
 import json
@@ -48,6 +48,6 @@ class Origin:
 
 
 def parameters_hash(spec: ModelSpec) -> str:
-    """sha256 of the half of model.yaml that decides a training; equal where only owner, text or serving limits differ."""
+    """sha256 of the half of model.yaml that decides a training; equal where only owner or text differ."""
     text = json.dumps(spec.training_half(), sort_keys=True, default=str, separators=(",", ":"))
     return hashlib.sha256(text.encode()).hexdigest()

@@ -12,8 +12,10 @@ from models.errors import MainlineError
 
 
 def parser(name: str, description: str) -> argparse.ArgumentParser:
-    """Argument parser of the step `name`; flags are never abbreviated, since a workflow's text must not depend on that."""
-    return argparse.ArgumentParser(prog=f"python -m pipelines.steps.{name}", description=description, allow_abbrev=False)
+    """Argument parser of the step `name`; flags are never abbreviated: a workflow's text must not rely on it."""
+    return argparse.ArgumentParser(
+        prog=f"python -m pipelines.steps.{name}", description=description, allow_abbrev=False
+    )
 
 
 def flags(arguments: argparse.ArgumentParser, *names: str, kind: Callable[[str], object] = str) -> None:
@@ -23,7 +25,7 @@ def flags(arguments: argparse.ArgumentParser, *names: str, kind: Callable[[str],
 
 
 def run(step: Callable[[Sequence[str] | None], None], argv: Sequence[str] | None = None) -> int:
-    """Runs a step's main; a known error becomes its message on stderr and its exit code, any other keeps its traceback."""
+    """Runs a step's main; a known error becomes its message on stderr and its exit code, others keep theirs."""
     try:
         step(argv)
     except MainlineError as error:

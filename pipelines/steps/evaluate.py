@@ -1,4 +1,4 @@
-"""Measures a bundle on the held-out rows, beside the champion that git names, and writes numbers, verdicts and plots."""
+"""Measures a bundle on the held-out rows, beside the champion that git names, and writes numbers and plots."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -12,7 +12,9 @@ def main(argv: Sequence[str] | None = None) -> None:
     entry.flags(arguments, "--source", "--data", "--bundle", "--training", "--out", kind=Path)
     entry.flags(arguments, "--model")
     given = arguments.parse_args(argv)
-    document = evaluate(given.source, given.data, given.model, bundle=given.bundle, training=given.training, out=given.out)
+    document = evaluate(
+        given.source, given.data, given.model, bundle=given.bundle, training=given.training, out=given.out
+    )
     for gate in document["gates"]:
         print(f"{gate['verdict']:>12}  {gate['gate']}: {gate['reason']}")
     print(f"verdict: {document['verdict']}")

@@ -13,7 +13,7 @@ def finish_run(run_id: str, status: str) -> None:
         run_id: empty where the workflow ended before a run was opened; then there is nothing to close.
         status: the workflow's status: Succeeded, Failed or Error.
     """
-    if run_id:
+    if run_id and not run_id.startswith("{{"):  # Argo leaves the name standing where no run was opened
         tracking.finish_run(run_id, status)
 
 

@@ -13,7 +13,11 @@ def main(argv: Sequence[str] | None = None) -> None:
     entry.flags(arguments, "--model", "--run-id", "--version", "--repo")
     arguments.add_argument("--base", default="main")
     given = arguments.parse_args(argv)
-    print(propose_release(given.model, given.run_id, given.version, evaluation=given.evaluation, repo=given.repo, base=given.base))
+    print(
+        propose_release(
+            given.model, given.run_id, given.version, evaluation=given.evaluation, repo=given.repo, base=given.base
+        )
+    )
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Ends a run whose data did not pass validation: MLflow keeps the reason, and the exit code says that a retry is in vain."""
+"""Ends a run whose data did not pass validation: MLflow keeps the reason, the exit code that a retry is in vain."""
 
 from collections.abc import Sequence
 

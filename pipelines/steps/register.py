@@ -1,4 +1,4 @@
-"""Decides again, from the numbers and the commit's gates, whether a bundle becomes a version; records everything in MLflow."""
+"""Decides again, from the numbers and the commit's gates, whether a bundle becomes a version; records all in MLflow."""
 
 from collections.abc import Sequence
 from pathlib import Path
