@@ -1,0 +1,67 @@
+"""The graph in its runtime: answers, self-test, and graphs that are refused."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from models.bundle import BundleError, NotABundle, SelfTestFailed, open_bundle, write
+from models.predictor import Predictor
+from models.rows import encode
+
+
+def _with(bundle: Path, name: str, content: bytes) -> Path:
+    opened = open_bundle(bundle, None)
+    files: dict[str, bytes | Path] = {other: opened.read(other) for other in opened.manifest.files}
+    write(bundle, opened.manifest, {**files, name: content})
+    return bundle
+
+
+def test_regression_answers_with_its_interval(bundle: Path, row: dict[str, Any]) -> None:
+    predictor = Predictor(open_bundle(bundle, None))
+    predictor.self_test()
+    outputs = predictor.predict(encode([row, {**row, "area": None}], predictor.bundle.features).matrix)
+    assert {name: values.shape for name, values in outputs.items()} == dict.fromkeys(
+        ("prediction", "lower", "upper"), (2,)
+    )
+    expected = 2 * (80.5 + 4 + 1 + 13938)
+    answers = predictor.answers(outputs)
+    assert answers[0] == {"prediction": expected, "lower": expected - 1, "upper": expected + 1}
+    assert answers[1]["prediction"] == expected - 161
+
+
+def test_classification_answers_with_class_and_probabilities(flower_bundle: Path) -> None:
+    predictor = Predictor(open_bundle(flower_bundle, None))
+    predictor.self_test()
+    (answer,) = predictor.answers(predictor.predict(np.array([[0, 3, 0]], dtype=np.float32)))
+    assert answer["prediction"] == "b"
+    assert list(answer["probabilities"]) == ["a", "b", "c"]
+    assert sum(answer["probabilities"].values()) == pytest.approx(1)
+
+
+def test_graph_that_answers_otherwise_fails_its_self_test(bundle: Path, steep_graph: bytes) -> None:
+    predictor = Predictor(open_bundle(_with(bundle, "model.onnx", steep_graph), None))
+    with pytest.raises(SelfTestFailed, match=r"golden row .* must be .* within"):
+        predictor.self_test()
+
+
+def test_golden_rows_of_other_outputs_fail_the_self_test(bundle: Path) -> None:
+    golden = open_bundle(bundle, None).golden
+    outputs = {name: values for name, values in golden.outputs.items() if name != "upper"}
+    less = type(golden)(rows=golden.rows, outputs=outputs, tolerance=golden.tolerance)
+    predictor = Predictor(open_bundle(_with(bundle, "golden.json", less.to_json()), None))
+    with pytest.raises(SelfTestFailed, match="the graph answers"):
+        predictor.self_test()
+
+
+def test_graph_that_cannot_be_loaded_is_refused(bundle: Path) -> None:
+    opened = open_bundle(_with(bundle, "model.onnx", b"not a graph"), None)
+    with pytest.raises(NotABundle, match="cannot be loaded"):
+        Predictor(opened)
+
+
+def test_graph_of_another_model_is_refused(bundle: Path, flower_bundle: Path) -> None:
+    opened = open_bundle(_with(bundle, "model.onnx", (flower_bundle / "model.onnx").read_bytes()), None)
+    with pytest.raises(BundleError, match="must take"):
+        Predictor(opened)
