@@ -1,0 +1,1 @@
+"""What runs while a model is served: the prediction server and the judge of drift. Imports `models` alone."""

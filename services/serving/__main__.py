@@ -1,0 +1,36 @@
+"""The pod's command: `python -m services.serving`, configured by the environment alone.
+
+Exit codes: 0 ended after SIGTERM or SIGINT, 1 the bundle was refused or the port is taken, 2 bad configuration.
+"""
+
+import os
+import signal
+import sys
+from types import FrameType
+
+
+def main() -> int:
+    """Reads the environment and serves. Returns the exit code."""
+    # The first process of a container ignores signals that it does not handle, and the imports below take a second.
+    signal.signal(signal.SIGTERM, _end)
+
+    from models.errors import ConfigError
+    from services.serving import settings
+
+    try:
+        read = settings.read(os.environ)
+    except ConfigError as err:
+        sys.stderr.writelines(f"{problem}\n" for problem in err.problems)
+        return err.exit_code
+
+    from services.serving.server import run
+
+    return run(read)
+
+
+def _end(signum: int, frame: FrameType | None) -> None:
+    raise SystemExit(0)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,82 @@
+"""The routes. `create` makes the application around a state; `__main__` runs it, tests call it in process."""
+
+from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager
+
+from fastapi import FastAPI
+from prometheus_client import CONTENT_TYPE_LATEST
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, Response
+
+from services.serving import body, docs, refusals, schema
+from services.serving.answer import answer
+from services.serving.capture import Capture
+from services.serving.edge import Edge
+from services.serving.problems import Problem, encode, warnings
+from services.serving.state import State
+
+Lifespan = Callable[[FastAPI], AbstractAsyncContextManager[None]]
+
+
+def create(state: State, *, lifespan: Lifespan | None = None, capture: Capture | None = None) -> FastAPI:
+    """The application. It answers at once: /ready and /predict refuse until `state.served` is there.
+
+    Args:
+        state: what the routes read.
+        lifespan: what runs around it: loading at the start, flushing at the end.
+        capture: receives answered requests; None where nothing is captured.
+    """
+    # FastAPI's own pages describe what it reads from signatures; ours describe the model's features.
+    app = FastAPI(lifespan=lifespan, openapi_url=None, docs_url=None, redoc_url=None, redirect_slashes=False)
+    app.add_middleware(Edge, state=state)
+    app.add_exception_handler(Problem, refusals.on_problem)
+    app.add_exception_handler(HTTPException, refusals.on_http)
+    version = state.settings.version
+    identity = {"model": state.settings.model, "version": version, "digest": state.settings.digest}
+
+    @app.get("/healthz")
+    async def healthz(request: Request) -> Response:
+        return _json({"status": "alive"})
+
+    @app.get("/ready")
+    async def ready(request: Request) -> Response:
+        state.ready()
+        return _json({"status": "ready", **identity})
+
+    @app.get("/metadata")
+    async def metadata(request: Request) -> Response:
+        return _json(schema.metadata(state.model().bundle, version=version))
+
+    @app.post("/predict")
+    async def predict(request: Request) -> Response:
+        served = state.model()
+        limits = served.bundle.manifest.serving
+        raw = await body.read(request, max_bytes=limits.max_body_bytes, seconds=state.settings.body_seconds)
+        rows = body.rows(body.parse(raw), served.feature_names, max_rows=limits.max_rows)
+        answered = await answer(served, rows)
+        state.metrics.rows.inc(len(rows))
+        request_id = request.state.request_id
+        if capture is not None:
+            capture.offer(request_id, rows, answered.predictions, n_bytes=len(raw))
+        told = {"predictions": answered.predictions, "warnings": warnings(answered.warnings)}
+        return _json({**identity, "request_id": request_id, **told})
+
+    @app.get("/metrics")
+    async def metrics(request: Request) -> Response:
+        state.metrics.ready.set(state.served is not None and not state.draining)
+        return Response(state.metrics.exposition(), headers={"Content-Type": CONTENT_TYPE_LATEST})
+
+    @app.get("/openapi.json")
+    async def openapi(request: Request) -> Response:
+        return _json(schema.openapi(state.model().bundle, version=version))
+
+    @app.get("/docs")
+    async def documentation(request: Request) -> Response:
+        return HTMLResponse(docs.page(state.model().bundle, version=version))
+
+    return app
+
+
+def _json(document: dict[str, object]) -> Response:
+    return Response(encode(document), media_type="application/json")

@@ -1,0 +1,64 @@
+"""The page `/docs`: this model's features and an example to send, without a script or a style from anywhere else."""
+
+import json
+from html import escape
+
+from models.bundle import Bundle
+from models.feature import Feature
+from services.serving.problems import TABLE
+from services.serving.schema import bound, example
+
+_STYLE = """
+body{font:16px/1.5 system-ui,sans-serif;max-width:60rem;margin:2rem auto;padding:0 1rem;color:#1b1f24;background:#fff}
+table{border-collapse:collapse;width:100%}td,th{text-align:left;padding:.3rem .6rem;border-bottom:1px solid #d0d7de;
+vertical-align:top;overflow-wrap:anywhere}textarea,pre{width:100%;box-sizing:border-box;font:14px/1.4 monospace;
+background:#f6f8fa;border:1px solid #d0d7de;padding:.6rem;overflow-x:auto}button{font:inherit;padding:.3rem 1rem}
+.scroll{overflow-x:auto}
+"""
+_SCRIPT = """
+document.getElementById("send").addEventListener("click", async () => {
+  const answer = await fetch("predict", {method: "POST", headers: {"Content-Type": "application/json"},
+    body: document.getElementById("body").value});
+  document.getElementById("answer").textContent = answer.status + "\\n" + JSON.stringify(await answer.json(), null, 2);
+});
+"""
+
+
+def page(bundle: Bundle, *, version: str) -> str:
+    """The page as HTML."""
+    manifest = bundle.manifest
+    name = f"{manifest.model}, version {version}"
+    row = json.dumps(example(bundle), indent=2)
+    features = "".join(_feature(feature) for feature in bundle.features)
+    problems = "".join(
+        f'<tr id="{kind}"><td>{kind}</td><td>{status}</td><td>{escape(title)}</td></tr>'
+        for kind, (status, title) in TABLE.items()
+    )
+    return f"""<!doctype html><html lang="en"><head><meta charset="utf-8"><title>{escape(name)}</title>
+<meta name="viewport" content="width=device-width, initial-scale=1"><style>{_STYLE}</style></head><body>
+<h1>{escape(name)}</h1>
+<p>A {manifest.task}. Bundle <code style="overflow-wrap:anywhere">{bundle.digest}</code>.
+See <a href="metadata">metadata</a>, <a href="metrics">metrics</a>, <a href="openapi.json">OpenAPI</a>.</p>
+<h2>Predict</h2>
+<p><code>POST /predict</code> takes one row as below, many as <code>{{"instances": [row, ...]}}</code>, or positional
+values in the order of the table as <code>{{"features": [value, ...]}}</code>: at most {manifest.serving.max_rows} rows
+and {manifest.serving.max_body_bytes} bytes.</p>
+<textarea id="body" rows="12" aria-label="body of the request">{escape(row)}</textarea>
+<p><button id="send">Send</button></p><pre id="answer" aria-live="polite">The answer appears here.</pre>
+<h2>Features</h2><div class="scroll"><table><thead><tr><th>name</th><th>type</th><th>unit</th><th>values</th>
+<th>missing</th></tr></thead><tbody>{features}</tbody></table></div>
+<h2>Problems</h2><p>A refusal is an RFC 9457 document: its <code>type</code> is one of these, its <code>errors</code>
+name feature, value, rule and remedy.</p>
+<div class="scroll"><table><tbody>{problems}</tbody></table></div>
+<script>{_SCRIPT}</script></body></html>"""
+
+
+def _feature(feature: Feature) -> str:
+    if feature.dtype == "category":
+        values = f"{', '.join(feature.categories)}; unknown: {feature.unknown.replace('_', ' ')}"
+    elif feature.min is None and feature.max is None:
+        values = "any"
+    else:
+        values = f"{bound(feature.min)} to {bound(feature.max)}; beyond: {feature.out_of_range}"
+    cells = (feature.name, feature.dtype, feature.unit or "", values, feature.missing)
+    return f"<tr>{''.join(f'<td>{escape(cell)}</td>' for cell in cells)}</tr>"

@@ -1,0 +1,191 @@
+"""This model's own OpenAPI document, and its metadata: features, units, ranges, and an example that works."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from models.bundle import Bundle
+from models.feature import Feature
+from services.serving.problems import MEDIA_TYPE, TABLE, Kind
+
+Document = dict[str, Any]
+
+
+def metadata(bundle: Bundle, *, version: str) -> dict[str, object]:
+    """What the server answers with, and where it comes from."""
+    manifest = bundle.manifest.model_dump(mode="json")
+    kept = ("model", "task", "inputs", "outputs", "classes", "lineage", "libraries", "serving")
+    return {"version": version, "digest": str(bundle.digest)} | {name: manifest[name] for name in kept}
+
+
+def example(bundle: Bundle) -> dict[str, object]:
+    """A row that this model answers: the first of its golden ones."""
+    return dict(bundle.golden.rows[0])
+
+
+def openapi(bundle: Bundle, *, version: str) -> Document:
+    """OpenAPI 3.1 of the routes, with the model's features as the schema of a row."""
+    return {
+        "openapi": "3.1.0",
+        "info": {
+            "title": f"{bundle.manifest.model}, version {version}",
+            "version": version,
+            "description": f"A {bundle.manifest.task}, served from the bundle {bundle.digest}.",
+        },
+        "paths": _paths(bundle),
+        "components": {"schemas": _schemas(bundle)},
+    }
+
+
+def _paths(bundle: Bundle) -> Document:
+    limits = bundle.manifest.serving
+    row = example(bundle)
+    refusals = {
+        str(status): _answer("Refused", "Problem", MEDIA_TYPE)
+        for status in sorted({status for status, _ in TABLE.values()} - {404, 405, 500})
+    }
+    predict = {
+        "summary": f"Predict up to {limits.max_rows} rows",
+        "parameters": [
+            {
+                "name": "X-Request-Id",
+                "in": "header",
+                "schema": {"type": "string", "pattern": "^[A-Za-z0-9._:-]{1,128}$"},
+            }
+        ],
+        "requestBody": {
+            "required": True,
+            "description": f"At most {limits.max_body_bytes} bytes.",
+            "content": {
+                "application/json": {
+                    "schema": {
+                        "oneOf": [{"$ref": f"#/components/schemas/{name}"} for name in ("Row", "Rows", "Positional")]
+                    },
+                    "examples": {
+                        "one row": {"value": row},
+                        "many rows": {"value": {"instances": [row, row]}},
+                        "by position": {"value": {"features": list(row.values())}},
+                    },
+                }
+            },
+        },
+        "responses": {"200": _answer("One prediction a row", "Predictions"), **refusals},
+    }
+    simple = {
+        "/healthz": "Whether the process lives",
+        "/ready": "Whether traffic may come: verified, self-tested, not draining",
+        "/metadata": "The model, its features and its lineage",
+        "/metrics": "Metrics in Prometheus' text format",
+    }
+    described: Document = {
+        path: {"get": {"summary": text, "responses": {"200": {"description": text}}}} for path, text in simple.items()
+    }
+    described["/ready"]["get"]["responses"]["503"] = _answer("Not ready, with the reason", "Problem", MEDIA_TYPE)
+    return {"/predict": {"post": predict}, **described}
+
+
+def _schemas(bundle: Bundle) -> Document:
+    limits, features = bundle.manifest.serving, bundle.features
+    row = {
+        "type": "object",
+        "properties": {feature.name: feature_schema(feature) for feature in features},
+        "required": [feature.name for feature in features],
+        "additionalProperties": False,
+        "examples": [example(bundle)],
+    }
+    return {
+        "Row": row,
+        "Rows": _object({"instances": _list({"$ref": "#/components/schemas/Row"}, limits.max_rows)}),
+        "Positional": _object(
+            {"features": {"type": "array", "description": f"One row, or rows: {', '.join(f.name for f in features)}"}}
+        ),
+        "Prediction": _prediction(bundle),
+        "Predictions": _object(
+            {
+                **{name: {"type": "string"} for name in ("model", "version", "digest", "request_id")},
+                "predictions": _list({"$ref": "#/components/schemas/Prediction"}, limits.max_rows),
+                "warnings": _list({"$ref": "#/components/schemas/Fault"}, 100),
+            }
+        ),
+        "Fault": {
+            "type": "object",
+            "properties": {
+                "row": {"type": "integer"},
+                "feature": {"type": "string"},
+                "value": {},
+                "rule": {"type": "string"},
+                "remedy": {"type": "string"},
+            },
+            "required": ["feature", "value", "rule", "remedy"],
+        },
+        "Problem": _object(
+            {
+                "type": {"type": "string", "enum": [f"/docs#{kind}" for kind in Kind]},
+                "title": {"type": "string"},
+                "status": {"type": "integer"},
+                "detail": {"type": "string"},
+                "instance": {"type": "string"},
+                "request_id": {"type": "string"},
+                "errors": _list({"$ref": "#/components/schemas/Fault"}, 100),
+            }
+        ),
+    }
+
+
+def _prediction(bundle: Bundle) -> Document:
+    number: Document = {"type": "number"}
+    if bundle.manifest.task == "classification":
+        classes = list(bundle.manifest.classes)
+        return _object({"prediction": {"enum": classes}, "probabilities": _object(dict.fromkeys(classes, number))})
+    return _object({output.name: _described(number, output.unit) for output in bundle.manifest.outputs})
+
+
+def _object(properties: Mapping[str, Document]) -> Document:
+    return {"type": "object", "properties": dict(properties), "required": list(properties)}
+
+
+def _list(items: Document, most: int) -> Document:
+    return {"type": "array", "items": items, "maxItems": most}
+
+
+def _described(schema: Document, unit: str | None) -> Document:
+    return schema if unit is None else {**schema, "description": f"in {unit}"}
+
+
+def _answer(description: str, schema: str, media_type: str = "application/json") -> Document:
+    return {"description": description, "content": {media_type: {"schema": {"$ref": f"#/components/schemas/{schema}"}}}}
+
+
+def feature_schema(feature: Feature) -> Document:
+    """JSON Schema of one feature, no stricter than what the server accepts."""
+    words = [] if feature.unit is None else [f"in {feature.unit}"]
+    made: Document
+    if feature.dtype == "category":
+        made = {"type": "string"}
+        words.append(f"known: {', '.join(feature.categories)}")
+        if feature.unknown == "refuse":
+            made["enum"] = list(feature.categories)
+        else:
+            made["examples"] = list(feature.categories)
+    elif feature.dtype == "date":
+        made = {"type": "string", "format": "date"}
+    else:
+        made = {"type": "integer" if feature.dtype == "integer" else "number"}
+    if feature.min is not None or feature.max is not None:
+        words.append(f"from {bound(feature.min)} to {bound(feature.max)}, beyond: {feature.out_of_range}")
+        if feature.dtype != "date" and feature.out_of_range == "refuse":
+            made |= {name: end for name, end in (("minimum", feature.min), ("maximum", feature.max)) if end is not None}
+    if feature.missing == "allow":
+        made["type"] = [made["type"], "null"]
+        if "enum" in made:
+            made["enum"] += [feature.missing_token, None]
+        words.append("null where missing")
+    if words:
+        made["description"] = "; ".join(words)
+    return made
+
+
+def bound(value: float | str | None) -> str:
+    """An end of a range in words."""
+    if value is None:
+        return "no limit"
+    return f"{value:g}" if isinstance(value, float) else str(value)

@@ -1,0 +1,60 @@
+"""Whether the server may answer, and with what. Written by startup and by the signal handler, read by the routes."""
+
+import time
+from dataclasses import dataclass, field
+
+from services.serving.loader import Served
+from services.serving.metrics import Metrics
+from services.serving.problems import Fault, Kind, Problem
+from services.serving.settings import Settings
+
+
+@dataclass
+class State:
+    """One server's state; every field changes at most once, `last_request` and `in_flight` apart.
+
+    Attributes:
+        served: the model, from the moment when it is verified and self-tested.
+        failure: why it never will be.
+        draining: the process was told to end: not ready, still answering.
+        last_request: monotonic seconds of the latest request to /predict.
+        in_flight: requests to /predict being handled.
+    """
+
+    settings: Settings
+    metrics: Metrics
+    served: Served | None = None
+    failure: str = ""
+    draining: bool = False
+    last_request: float = field(default_factory=time.monotonic)
+    in_flight: int = 0
+
+    def model(self) -> Served:
+        """The model, draining or not.
+
+        Raises:
+            Problem: it is not loaded yet, or could not be.
+        """
+        if self.served is None:
+            raise self._not_ready(
+                "failed" if self.failure else "loading", self.failure or "the bundle is being verified"
+            )
+        return self.served
+
+    def ready(self) -> Served:
+        """The model, where new traffic may come.
+
+        Raises:
+            Problem: loading, failed or draining.
+        """
+        if self.draining:
+            raise self._not_ready("draining", "the server was told to end and finishes what it accepted")
+        return self.model()
+
+    def drain(self) -> None:
+        """Asks for no more traffic: /ready is false from the next probe on. Safe in a signal handler."""
+        self.draining = True
+
+    def _not_ready(self, phase: str, reason: str) -> Problem:
+        fault = Fault("server", phase, "answers once its bundle is verified and self-tested", "try again in a second")
+        return Problem(Kind.NOT_READY, f"{phase}: {reason}.", [fault], {"Retry-After": "1"})
