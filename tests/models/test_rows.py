@@ -80,7 +80,10 @@ def test_many_rows_are_judged_as_one_row_is(row: dict[str, Any]) -> None:
 @given(rows=st.lists(ROWS, min_size=1, max_size=5))
 def test_a_table_encodes_as_its_rows_do(rows: list[dict[str, Any]]) -> None:
     frame = pd.DataFrame(rows)
-    np.testing.assert_array_equal(encode_columns(dict(frame.items()), FEATURES).matrix, encode(rows, FEATURES).matrix)
+    np.testing.assert_array_equal(
+        encode_columns({str(name): values for name, values in frame.items()}, FEATURES).matrix,
+        encode(rows, FEATURES).matrix,
+    )
 
 
 REFUSED: list[tuple[str, str, Any, str]] = [
@@ -186,7 +189,7 @@ def test_table_columns_of_every_kind_are_understood(spec: ModelSpec) -> None:
             "price": [1, 2],
         }
     )
-    matrix = encode_columns(dict(frame.items()), spec.features).matrix
+    matrix = encode_columns({str(name): values for name, values in frame.items()}, spec.features).matrix
     np.testing.assert_array_equal(matrix, np.array([[1.5, 3, 1, 13938], [np.nan, 4, 2, 14245]], dtype=np.float32))
 
 
