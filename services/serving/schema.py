@@ -18,8 +18,8 @@ def metadata(bundle: Bundle, *, version: str) -> dict[str, object]:
 
 
 def example(bundle: Bundle) -> dict[str, object]:
-    """A row that this model answers: the first of its golden ones."""
-    return dict(bundle.golden.rows[0])
+    """A row that this model answers: the first of its golden ones, in the order of its features."""
+    return {feature.name: bundle.golden.rows[0][feature.name] for feature in bundle.features}
 
 
 def openapi(bundle: Bundle, *, version: str) -> Document:

@@ -1,0 +1,161 @@
+"""The real process: what it refuses to start with, what it logs, and that it loses no request while it ends."""
+
+import dataclasses
+import json
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import httpx2
+import pytest
+
+from models.errors import MainlineError
+from services.serving.loader import load
+from tests.services.serving.conftest import ROW, Made, Running, environment, make_bundle
+
+Start = Callable[..., Running]
+
+
+def test_sigterm_under_load_loses_no_request(start: Start, regression: Made, tmp_path: Path) -> None:
+    running = start(regression.settings, MAINLINE_CAPTURE_URI=tmp_path.as_uri(), MAINLINE_CAPTURE_SAMPLE="1")
+    lost: list[str] = []
+    answered, closed = [0] * 4, [0] * 4
+    leave = threading.Event()
+
+    def call(index: int) -> None:
+        """A caller with kept-alive connections, that goes elsewhere once the probe says so."""
+        with httpx2.Client() as client:
+            while not leave.is_set():
+                try:
+                    answer = client.post(f"{running.url}/predict", json=ROW)
+                except httpx2.TransportError as err:
+                    lost.append(repr(err))
+                    continue
+                if answer.status_code != 200:
+                    lost.append(answer.text)
+                answered[index] += 1
+                closed[index] += answer.headers.get("connection") == "close"
+
+    callers = [threading.Thread(target=call, args=(index,)) for index in range(4)]
+    for caller in callers:
+        caller.start()
+    time.sleep(0.5)
+    running.process.send_signal(signal.SIGTERM)
+    time.sleep(0.3)  # the period of a probe
+    probe = httpx2.get(f"{running.url}/ready")
+    assert (probe.status_code, probe.json()["errors"][0]["value"]) == (503, "draining")
+    leave.set()
+    for caller in callers:
+        caller.join()
+    code, lines = running.end()
+    assert (code, lost) == (0, [])
+    assert all(count > 0 for count in closed), "answers while draining must ask to close"
+    events = [json.loads(line) for line in lines]
+    assert [event["event"] for event in events] == ["loading", "ready", "draining", "ended"]
+    assert {event["digest"] for event in events} == {regression.digest}
+    assert len(list(tmp_path.rglob("*.jsonl.gz"))) == 1  # flushed at the end
+
+
+@pytest.mark.slow
+def test_slow_request_in_flight_is_answered_after_sigterm(start: Start, regression: Made) -> None:
+    running = start(regression.settings, MAINLINE_DRAIN_SECONDS="0.2")
+    begun = threading.Event()
+
+    def slowly() -> Iterator[bytes]:
+        data = json.dumps(ROW).encode()
+        yield data[:10]
+        begun.set()
+        time.sleep(1.0)
+        yield data[10:]
+
+    answers: list[httpx2.Response] = []
+    headers = {"Content-Type": "application/json"}
+    caller = threading.Thread(
+        target=lambda: answers.append(httpx2.post(f"{running.url}/predict", content=slowly(), headers=headers))
+    )
+    caller.start()
+    assert begun.wait(5)
+    running.process.send_signal(signal.SIGTERM)
+    code, _ = running.end()
+    caller.join()
+    assert (code, [answer.status_code for answer in answers]) == (0, [200])
+
+
+@pytest.mark.slow
+def test_body_that_pauses_is_refused(start: Start, regression: Made) -> None:
+    running = start(regression.settings, MAINLINE_BODY_SECONDS="0.2")
+
+    def stalled() -> Iterator[bytes]:
+        yield b"{"
+        time.sleep(0.6)
+        yield b"}"
+
+    headers = {"Content-Type": "application/json"}
+    answer = httpx2.post(f"{running.url}/predict", content=stalled(), headers=headers)
+    assert (answer.status_code, answer.json()["type"]) == (408, "/docs#body-too-slow")
+
+
+def _tampered(root: Path) -> Made:
+    made = make_bundle(root)
+    (made.folder / "model.onnx").write_bytes(b"x")
+    return made
+
+
+def _other_digest(root: Path) -> Made:
+    made = make_bundle(root)
+    return dataclasses.replace(made, settings=dataclasses.replace(made.settings, digest="sha256:" + "0" * 64))
+
+
+def _other_model(root: Path) -> Made:
+    made = make_bundle(root)
+    return dataclasses.replace(made, settings=dataclasses.replace(made.settings, model="iris"))
+
+
+REFUSED: dict[str, tuple[Callable[[Path], Made], str]] = {
+    "tampered": (_tampered, "model.onnx"),
+    "another digest": (_other_digest, "must be sha256:000"),
+    "another model": (_other_model, "MAINLINE_MODEL is 'iris'"),
+    "golden rows differ": (lambda root: make_bundle(root, golden_shift=5.0), "golden row"),
+}
+
+
+@pytest.mark.parametrize(("spoil", "reason"), REFUSED.values(), ids=REFUSED)
+def test_bundle_that_does_not_verify_is_refused(tmp_path: Path, spoil: Callable[[Path], Made], reason: str) -> None:
+    with pytest.raises(MainlineError, match=reason):
+        load(spoil(tmp_path).settings)
+
+
+def test_refused_bundle_ends_the_process_with_its_reason(start: Start, tmp_path: Path) -> None:
+    running = start(_tampered(tmp_path).settings, wait=False)
+    code, lines = running.end()
+    events = [json.loads(line) for line in lines]
+    assert code == 1
+    assert [event["event"] for event in events] == ["loading", "the bundle was refused", "ended"]
+    assert "model.onnx" in events[1]["reason"]
+
+
+def test_bad_configuration_ends_with_2_and_one_line_a_problem(regression: Made) -> None:
+    variables = environment(regression.settings, MAINLINE_PORT="http", MAINLINE_MODEL="House")
+    done = subprocess.run(
+        [sys.executable, "-m", "services.serving"],
+        env=variables,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=30,
+    )
+    assert (done.returncode, done.stdout) == (2, "")
+    assert [line.split(": ")[1] for line in done.stderr.splitlines()] == ["MAINLINE_MODEL", "MAINLINE_PORT"]
+
+
+def test_server_imports_no_training_library() -> None:
+    program = (
+        "import sys, services.serving.server;"
+        "print([n for n in ('sklearn','pandas','mlflow','pyarrow','onnx','torch','hera','scipy') if n in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, timeout=30)
+    assert done.stdout.strip() == "[]"
