@@ -1,0 +1,231 @@
+"""`mainline`: what a person types. Each command parses, calls one module and prints; the work is done there.
+
+Exit codes: 0 done, 1 failed (trying again may help), 2 wrong usage or configuration, 3 refused by a gate or a check.
+"""
+
+import json
+import os
+import sys
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from models.errors import MainlineError
+
+app = typer.Typer(
+    help=__doc__,
+    no_args_is_help=True,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+out = Console(highlight=False)
+err = Console(stderr=True, highlight=False)
+
+AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document for a script.")]
+ModelName = Annotated[str, typer.Argument(help="Name of a folder in models/.", show_default=False)]
+
+
+def main() -> None:
+    """Entry point: an error that Mainline knows is one message and its exit code, never a traceback."""
+    try:
+        app()
+    except MainlineError as error:
+        err.print(f"mainline: {error}", style="red", markup=False)
+        sys.exit(error.exit_code)
+
+
+def _show(answer: Mapping[str, object], lines: str, *, as_json: bool) -> None:
+    if as_json:
+        sys.stdout.write(json.dumps(answer, indent=2) + "\n")
+    else:
+        out.print(lines, markup=False)
+
+
+@app.command()
+def new(
+    name: Annotated[
+        str, typer.Argument(help="Lower-case letters and digits; the same everywhere.", show_default=False)
+    ],
+    task: Annotated[str, typer.Option(help="classification or regression.")],
+    target: Annotated[str, typer.Option(help="The column to predict.")],
+    data: Annotated[Path, typer.Option(help="A .csv or .parquet table.", exists=True, dir_okay=False)],
+) -> None:
+    """Make a working model from a table: its folder, its overlays, its data under DVC.
+
+    Example: mainline new wine --task regression --target quality --data ~/wine.csv
+    """
+    from pipelines.new import new as make
+    from pipelines.source import repository_root
+
+    with err.status(f"reading {data}"):
+        made = make(repository_root(Path.cwd()), name=name, task=task, target=target, data_file=data)
+    for line in made.notes:
+        out.print(f"  {line}", markup=False)
+    out.print(
+        f"Made models/{name}/ and its overlays. Next:\n  git add -A && git commit -m 'models: add {name}'\n  mainline train {name}"
+    )
+
+
+@app.command()
+def train(model: ModelName, as_json: AsJson = False) -> None:
+    """Train this commit through the rendered workflow; on a clean main it registers and proposes a release.
+
+    Uncommitted changes are trained as they stand, marked as dirty, and refused for release.
+
+    Example: mainline train diabetes
+    """
+    from pipelines.local import Event
+    from pipelines.settings import Settings
+    from pipelines.source import current_source, repository_root
+    from pipelines.submit import Request, submit
+
+    root = repository_root(Path.cwd())
+    source = current_source(root)
+    settings = Settings.from_environ(root)
+    begin = time.monotonic()
+    with err.status(f"training {model} at {source.commit[:12]}") as status:
+
+        def show(event: Event) -> None:
+            status.update(f"training {model}: {event.task} {event.status}, {time.monotonic() - begin:.0f} s")
+            if event.status not in ("Running", "Omitted"):
+                err.print(
+                    f"  {event.task}: {event.status} {event.seconds:.1f} s {event.message}".rstrip(), markup=False
+                )
+
+        request = Request(model, source.commit, source.branch, dirty=source.dirty)
+        result = submit(request, settings, repo=root, application=root, on_event=show)
+    answer = {
+        "workflow": result.workflow,
+        "phase": result.phase,
+        "outcome": result.output("register", "outcome"),
+        "version": result.output("register", "version"),
+        "message": result.message,
+        "logs": str(settings.workflows / result.workflow),
+    }
+    lines = f"{result.workflow}: {result.phase} {answer['outcome']} {answer['version']} {result.message}".rstrip()
+    _show(answer, f"{lines}\nlogs: {answer['logs']}", as_json=as_json)
+    if result.exit_code:
+        raise typer.Exit(result.exit_code)
+
+
+@app.command()
+def changed(
+    old: Annotated[str, typer.Argument(help="The commit before; zeros for a new branch.", show_default=False)],
+    new: Annotated[str, typer.Argument(help="The commit after.", show_default=False)],
+    as_json: AsJson = False,
+) -> None:
+    """Which models does a push concern, and why?
+
+    Example: mainline changed HEAD~1 HEAD
+    """
+    from pipelines.changed import changed_between
+    from pipelines.source import repository_root
+
+    changes = changed_between(repository_root(Path.cwd()), old, new)
+    lines = [f"{model}  {changes.reasons[model]}" for model in changes.models] or ["nothing to train"]
+    _show({"models": list(changes.models), "reasons": dict(changes.reasons)}, "\n".join(lines), as_json=as_json)
+
+
+@app.command()
+def promote(
+    model: ModelName,
+    to: Annotated[str, typer.Option(help="The environment that is to run what staging runs.")] = "production",
+    as_json: AsJson = False,
+) -> None:
+    """Propose that an environment run what staging runs: a branch with one changed file. Merging it promotes.
+
+    Example: mainline promote diabetes --to production && git merge --no-ff propose/production/diabetes/2
+    """
+    from pipelines.promote import promote as propose
+    from pipelines.settings import Settings
+    from pipelines.source import repository_root
+
+    root = repository_root(Path.cwd())
+    proposal = propose(Settings.from_environ(root).forge_repo, model, to=to)
+    _show(
+        {"branch": proposal.branch, "commit": proposal.commit, "title": proposal.title},
+        f"{proposal.title}\nbranch {proposal.branch}; to promote: git merge --no-ff {proposal.branch}",
+        as_json=as_json,
+    )
+
+
+@app.command()
+def serve(
+    model: ModelName,
+    env: Annotated[str, typer.Option(help="The overlay whose pod template is run here.")] = "staging",
+    port: Annotated[int, typer.Option(help="0 takes a free one.", min=0, max=65535)] = 8080,
+) -> None:
+    """Run what the built overlay says, on this machine, until Ctrl-C.
+
+    Example: mainline serve diabetes --env production --port 8080
+    """
+    from pipelines.serve import serve as start
+    from pipelines.source import repository_root
+
+    with err.status(f"building kustomize/overlays/{env}/{model} and starting its command"):
+        server = start(repository_root(Path.cwd()), env, model, port=port)
+    out.print(
+        f"{model} in {env} answers at {server.url} (docs: {server.url}/docs, digest {server.digest})", markup=False
+    )
+    raise typer.Exit(server.wait())
+
+
+@app.command()
+def lineage(
+    what: Annotated[
+        str, typer.Argument(help="A server's URL, an MLflow run id or a bundle's digest.", show_default=False)
+    ],
+    as_json: AsJson = False,
+) -> None:
+    """From a prediction back to the version, run, commit, data and approver.
+
+    Example: mainline lineage http://127.0.0.1:8080
+    """
+    from pipelines.settings import Settings
+    from pipelines.source import repository_root
+    from pipelines.trace import trace
+
+    root = repository_root(Path.cwd())
+    os.environ.update(Settings.from_environ(root).environment())
+    walk = trace(what, root)
+    table = Table(show_header=False, box=None, padding=(0, 2))
+    for name, value in walk.items():
+        table.add_row(name, value)
+    if as_json:
+        sys.stdout.write(json.dumps(walk, indent=2) + "\n")
+    else:
+        out.print(table)
+
+
+@app.command()
+def demo(
+    keep: Annotated[bool, typer.Option("--keep", help="Leave the MLflow UI and the servers up.")] = False,
+) -> None:
+    """Play the whole loop in build/demo: push trains, merge promotes, a bad model is stopped, revert rolls back.
+
+    Example: mainline demo --keep
+    """
+    from pipelines.demo import play
+    from pipelines.source import repository_root
+
+    play(repository_root(Path.cwd()), keep=keep, console=out)
+
+
+@app.command(hidden=True)
+def hook(event: Annotated[str, typer.Argument()]) -> None:
+    """What a bare repository's post-receive hook calls; reads `OLD NEW REF` lines."""
+    from pipelines.pushes import post_receive
+
+    if event != "post-receive":
+        raise typer.BadParameter(f"got {event!r}, the one hook is 'post-receive'")
+    raise typer.Exit(post_receive(sys.stdin, Path.cwd()))
+
+
+if __name__ == "__main__":
+    main()
