@@ -73,7 +73,7 @@ def _stage(stage: Stage, end: float, grid: Markup) -> Markup:
         "rect",
         class_=f"bar {stage.status}",
         x=_percent(stage.started_seconds / end),
-        y="5",
+        y="50%",
         height="14",
         rx="2",
         style=f"width:max(3px,{_percent(stage.seconds / end)})",
@@ -145,11 +145,16 @@ def _dot(row: VersionMetrics, behind: Markup, at: Callable[[float], float]) -> t
     if row.low is not None and row.high is not None and math.isfinite(row.low) and math.isfinite(row.high):
         marks.append(
             element(
-                "line", class_=f"interval {kind}", x1=_percent(at(row.low)), x2=_percent(at(row.high)), y1="16", y2="16"
+                "line",
+                class_=f"interval {kind}",
+                x1=_percent(at(row.low)),
+                x2=_percent(at(row.high)),
+                y1="50%",
+                y2="50%",
             )
         )
         interval = f"{number(row.low)} to {number(row.high)}"
-    marks.append(element("circle", class_=f"dot {kind}", cx=_percent(at(row.value)), cy="16", r="5"))
+    marks.append(element("circle", class_=f"dot {kind}", cx=_percent(at(row.value)), cy="50%", r="5"))
     title = f"{row.version}: {row.metric} {number(row.value)}" + (f", interval {interval}" if interval else "")
     shown = element("div", element("span", number(row.value)), element("small", interval), class_="value")
     return label, element("svg", behind, *marks, height="32", role="img", aria_label=title), shown

@@ -50,13 +50,21 @@ def install(root: Path, staged: Path, *, folders: list[str], data: str) -> None:
 
 
 def _complete_data(root: Path) -> None:
-    """Make data/ what data.dvc pins: `dvc add` on less would drop the other models' files from the next version."""
-    if json.loads(dvc(root, "status", "--json", "data.dvc") or "{}"):
+    """Make data/ what data.dvc pins: `dvc add` on less would drop the other models' files from the next version.
+
+    Only what is absent is pulled: a pull over changed files would delete them.
+    """
+    folder = root / "data"
+    if not folder.exists() or not any(folder.iterdir()):
         dvc(root, "pull", "--quiet", "data")
-    changed = json.loads(dvc(root, "status", "--json", "data.dvc") or "{}")
+        return
+    status = json.loads(dvc(root, "data", "status", "--granular", "--json") or "{}").get("uncommitted", {})
+    changed = sorted({path for kind in ("added", "modified", "renamed", "unknown") for path in status.get(kind, [])})
     if changed:
-        remedy = "`dvc add data` and commit them first, or undo them with `dvc checkout --force data`"
-        raise ConfigError([f"data/: got files that are not those of data.dvc, {remedy}"])
+        remedy = "`dvc add data` and commit, or undo with `dvc checkout --force data`"
+        raise ConfigError([f"{path}: is not what data.dvc pins, {remedy}" for path in changed])
+    if status:
+        dvc(root, "pull", "--quiet", "data")
 
 
 def dvc(root: Path, *arguments: str) -> str:

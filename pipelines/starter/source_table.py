@@ -48,12 +48,14 @@ def _read_csv(path: Path) -> pd.DataFrame:
     header = next(csv.reader([first.rstrip("\r\n")], delimiter=separator), [])
     if not header:
         raise ValueError("the file has no header")
-    frame = pd.read_csv(
-        path, sep=separator, dtype=str, keep_default_na=False, encoding="utf-8-sig", header=None, skiprows=1,
-        names=list(range(len(header))), index_col=False, on_bad_lines="error",
-    )  # fmt: skip
-    frame.columns = pd.Index(header)
-    return frame
+    with path.open(encoding="utf-8-sig", newline="") as stream:
+        rows = list(csv.reader(stream, delimiter=separator))[1:]
+    for number, row in enumerate(rows, start=2):
+        if row and len(row) != len(header):
+            raise ValueError(
+                f"row {number} has {len(row)} fields, the header {len(header)}; quote fields that hold {separator!r}"
+            )
+    return pd.DataFrame([row for row in rows if row], columns=pd.Index(header), dtype=object)
 
 
 def write_table(table: pd.DataFrame, path: Path) -> None:
