@@ -125,18 +125,18 @@ class _Reader:
             return items
         if not self.tokens or self.tokens[0][0] == "operator":
             raise self.refused(self.tokens[0][1] if self.tokens else "its end")
-        kind, token = self.tokens.pop(0)
+        kind, word = self.tokens.pop(0)
         if kind == "text":
-            return re.sub(r"\\(.)", r"\1", token[1:-1])
+            return re.sub(r"\\(.)", r"\1", word[1:-1])
         if kind == "number":
-            return float(token)
-        if token == "asInt" and self.take("("):
+            return float(word)
+        if word == "asInt" and self.take("("):
             inner = self.atom()
             self.must(")")
             if not re.fullmatch(r"-?\d+", str(inner)):
                 raise self.refused(f"asInt({inner!r})")
             return float(str(inner))
         try:
-            return self.name(token)
+            return self.name(word)
         except KeyError as err:
-            raise self.refused(token) from err
+            raise self.refused(word) from err

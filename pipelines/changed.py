@@ -1,0 +1,203 @@
+"""Which models does a push concern? Called by `mainline changed` and by whoever receives a push.
+
+A change to a model's train.py, to the half of model.yaml that decides a training, or to its offline gates concerns
+that model; one to data the models that read the file; one to shared training code every model. Overlays, cards, online
+gates, serving and docs concern none. Where there is no past to compare with, all are concerned, and the reason says so.
+"""
+
+import subprocess
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Protocol
+
+import yaml
+
+from models.errors import ConfigError, MainlineError
+from pipelines.data_manifest import POINTER, ManifestUnreadable, manifest
+
+ZEROS = "0" * 40
+# Of pipelines/ and models/, what cannot change a trained bundle or its evaluation: it runs from the image, or not at
+# all in a training. Anything else there counts as training code, so a new module is shared until someone says it is not.
+NOT_TRAINING = (
+    *("pipelines/cli.py", "pipelines/demo*", "pipelines/new*", "pipelines/stages.py", "pipelines/tools.py"),
+    *("pipelines/promote.py", "pipelines/build.py", "pipelines/serve.py", "pipelines/trace.py", "pipelines/forge*"),
+    *("pipelines/report.py", "pipelines/report_page/*", "pipelines/overlays.py", "pipelines/locks.py"),
+    *("pipelines/render.py", "pipelines/workflows/*", "pipelines/local*.py", "pipelines/process.py"),
+    *("pipelines/workflow_template.py", "pipelines/expressions.py", "pipelines/submit.py", "pipelines/pushes.py"),
+    *("pipelines/settings.py", "pipelines/changed.py", "pipelines/data_manifest.py", "pipelines/source.py"),
+    *("pipelines/tracking.py", "pipelines/data.py", "pipelines/registration.py", "pipelines/release_proposal.py"),
+    *("pipelines/steps/pull_data.py", "pipelines/steps/start_run.py", "pipelines/steps/register.py"),
+    *("pipelines/starter/*", "pipelines/infer_spec.py", "pipelines/proposal*.py", "pipelines/approvals.py"),
+    *("pipelines/versions.py", "pipelines/gitstore.py", "pipelines/readiness.py", "*/__init__.py"),
+    *("pipelines/steps/propose_release.py", "pipelines/steps/refuse.py", "pipelines/steps/finish_run.py"),
+)
+_RENDERED = "manifests/workflows/*"
+
+
+class Tree(Protocol):
+    """The files of one commit."""
+
+    def blobs(self) -> Mapping[str, str]:
+        """Path to a text that differs when the content does."""
+
+    def read(self, path: str) -> bytes:
+        """A file's content; KeyError where there is none."""
+
+
+@dataclass(frozen=True)
+class Changes:
+    """Models to train, in order of name, each with the reason; `notes` say what a person may wonder about."""
+
+    models: tuple[str, ...] = ()
+    reasons: Mapping[str, str] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class GitTree:
+    """A commit of a repository, bare or not."""
+
+    repo: Path
+    commit: str
+
+    @cached_property
+    def _blobs(self) -> dict[str, str]:
+        listed = _git(self.repo, "ls-tree", "-r", "-z", "--full-tree", self.commit).decode()
+        return {line.split("\t", 1)[1]: line.split("\t", 1)[0] for line in listed.split("\0") if line}
+
+    def blobs(self) -> Mapping[str, str]:
+        return self._blobs
+
+    def read(self, path: str) -> bytes:
+        if path not in self._blobs:
+            raise KeyError(path)
+        return _git(self.repo, "cat-file", "blob", f"{self.commit}:{path}")
+
+
+def changed_between(repo: Path, old: str, new: str) -> Changes:
+    """What a push of `new` over `old` concerns; `old` may be zeros, unknown, or no ancestor.
+
+    Raises:
+        ConfigError: `new` is no commit of the repository.
+    """
+    if not _known(repo, new):
+        raise ConfigError([f"{new}: no commit of {repo}; fetch it first"])
+    tree = GitTree(repo, new)
+    if set(old) <= {"0"}:
+        return everything(tree, "new branch: there is nothing to compare with")
+    if not _known(repo, old):
+        return everything(tree, f"{old[:12]} is unknown here: there is nothing to compare with")
+    ancestor = subprocess.run(["git", "-C", str(repo), "merge-base", "--is-ancestor", old, new], check=False)
+    if ancestor.returncode:
+        return everything(tree, f"forced push: {old[:12]} is no ancestor of {new[:12]}")
+    return changed(GitTree(repo, old), tree)
+
+
+def everything(tree: Tree, reason: str) -> Changes:
+    """All models of a tree, for one reason."""
+    names = _models(tree)
+    return Changes(names, dict.fromkeys(names, reason))
+
+
+def changed(old: Tree, new: Tree) -> Changes:
+    """Compare two trees; pure but for reading them."""
+    before, after = old.blobs(), new.blobs()
+    paths = sorted(path for path in {*before, *after} if before.get(path) != after.get(path))
+    names = _models(new)
+    for path in paths:
+        if is_shared(path):
+            return Changes(names, dict.fromkeys(names, f"shared training code: {path}"))
+    reasons: dict[str, str] = {}
+    notes = [f"{name}: deleted, not trained" for name in _models(old) if name not in names]
+    moved = _moved_data(old, new) if POINTER in paths else {}
+    for name in names:
+        inside = [path for path in paths if path.startswith(f"models/{name}/")]
+        reason = next((why for path in inside if (why := _concerns(old, new, path))), "") or _data(new, name, moved)
+        if reason:
+            reasons[name] = reason
+    return Changes(tuple(reasons), reasons, tuple(notes))
+
+
+def is_shared(path: str) -> bool:
+    """Whether a file is training code that all models share."""
+    if fnmatchcase(path, _RENDERED):
+        return True
+    if any(fnmatchcase(path, pattern) for pattern in NOT_TRAINING):
+        return False
+    of_models = path.startswith("models/") and path.count("/") == 1
+    return path.endswith(".py") and (of_models or path.startswith("pipelines/"))
+
+
+def _models(tree: Tree) -> tuple[str, ...]:
+    parts = [path.split("/") for path in tree.blobs()]
+    return tuple(sorted(p[1] for p in parts if len(p) == 3 and p[0] == "models" and p[2] == "model.yaml"))
+
+
+def _concerns(old: Tree, new: Tree, path: str) -> str:
+    """Why a changed file of a model's folder makes it train, or nothing."""
+    name = path.split("/", 2)[2]
+    if name in ("MODEL_CARD.md", "kustomization.yaml"):
+        return ""
+    if name == "model.yaml":
+        return _differs(old, new, path, _training_half)
+    if name == "gates.yaml":
+        return _differs(old, new, path, _offline_half)
+    return f"{path} changed"
+
+
+def _differs(old: Tree, new: Tree, path: str, half: Any) -> str:
+    if path not in old.blobs():
+        return f"{path} is new"
+    if path not in new.blobs():
+        return f"{path} is gone"
+    try:
+        before, after = (half(yaml.safe_load(tree.read(path))) for tree in (old, new))
+    except (yaml.YAMLError, AttributeError, KeyError, TypeError, ValueError):
+        return f"{path} cannot be read, so training must say what is wrong"
+    keys = [key for key in {**before, **after} if before.get(key) != after.get(key)]
+    return f"{path}: {', '.join(keys)}" if keys else ""
+
+
+def _training_half(spec: dict[str, Any]) -> dict[str, Any]:
+    """As `ModelSpec.training_half`, of a file that the schema at hand may not know (a test holds both together)."""
+    half = {key: value for key, value in spec.items() if key not in ("owner", "description", "serving")}
+    half["training"] = {key: value for key, value in (spec.get("training") or {}).items() if key != "schedule"}
+    return half
+
+
+def _offline_half(gates: dict[str, Any]) -> dict[str, Any]:
+    return dict(gates["spec"]["offline"])
+
+
+def _moved_data(old: Tree, new: Tree) -> dict[str, str]:
+    """File of data/ to the reason why its readers train; `*` for all files."""
+    try:
+        before, after = manifest(old.read), manifest(new.read)
+    except (ManifestUnreadable, MainlineError) as err:
+        return {"*": f"data changed, and which cannot be told: {err}"}
+    return {name: f"data: {name} changed" for name in {*before, *after} if before.get(name) != after.get(name)}
+
+
+def _data(new: Tree, model: str, moved: Mapping[str, str]) -> str:
+    if not moved:
+        return ""
+    try:
+        file = str(yaml.safe_load(new.read(f"models/{model}/model.yaml"))["data"]["file"])
+    except (yaml.YAMLError, KeyError, TypeError):
+        return f"models/{model}/model.yaml cannot be read, so training must say what is wrong"
+    return moved.get("*") or moved.get(file, "")
+
+
+def _known(repo: Path, commit: str) -> bool:
+    asked = ["git", "-C", str(repo), "rev-parse", "--quiet", "--verify", "--end-of-options", f"{commit}^{{commit}}"]
+    return subprocess.run(asked, capture_output=True, check=False).returncode == 0
+
+
+def _git(repo: Path, *arguments: str) -> bytes:
+    done = subprocess.run(["git", "-C", str(repo), *arguments], capture_output=True, check=False)
+    if done.returncode:
+        raise ConfigError([f"git {arguments[0]} in {repo}: {done.stderr.decode().strip()}"])
+    return done.stdout
