@@ -11,14 +11,14 @@ from rich.console import Console
 
 from pipelines.demo_world import World
 from pipelines.jsonfile import read_json, write_json
-from pipelines.serve import Served, free_port
+from pipelines.serve import Served, usable_port
 
 OURS = ("services.serving", "mlflow")
 
 
 def keep_up(world: World, servers: Sequence[Served], console: Console) -> None:
     """Start the MLflow UI beside the servers and say how to look at them and how to end them."""
-    port = free_port()
+    port = usable_port(0)
     store = ["--backend-store-uri", world.tracking_uri]
     with (world.folder / "mlflow" / "ui.log").open("wb") as log:
         ui = subprocess.Popen(

@@ -108,7 +108,7 @@ def start(
     if UNRELEASED in command.environment.values():
         raise GateClosed("the pod's environment is unreleased: merge a proposal first")
     home.mkdir(parents=True, exist_ok=True)
-    port = _port(port)
+    port = usable_port(port)
     environment = process_environment(command, port=port, home=home) | dict(overrides or {})
     arguments = [sys.executable if command.command[0] == "python" else command.command[0], *command.command[1:]]
     log = home / "serving.log"
@@ -163,7 +163,7 @@ def _end(process: "subprocess.Popen[bytes]", grace_seconds: float) -> int:
         return process.wait()
 
 
-def _port(wanted: int) -> int:
+def usable_port(wanted: int) -> int:
     """The wanted port, or a free one for 0; another server there would answer in ours' place."""
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
