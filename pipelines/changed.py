@@ -20,7 +20,7 @@ from pipelines.data_manifest import POINTER, ManifestUnreadable, manifest
 
 ZEROS = "0" * 40
 # Of pipelines/ and models/, what cannot change a trained bundle or its evaluation: it runs from the image, or not at
-# all in a training. Anything else there counts as training code, so a new module is shared until someone says it is not.
+# all in a training. Anything else there counts as training code: a new module is shared until someone says it is not.
 NOT_TRAINING = (
     *("pipelines/cli.py", "pipelines/demo*", "pipelines/new*", "pipelines/stages.py", "pipelines/tools.py"),
     *("pipelines/promote.py", "pipelines/build.py", "pipelines/serve.py", "pipelines/trace.py", "pipelines/forge*"),
