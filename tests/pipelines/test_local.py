@@ -74,7 +74,7 @@ def test_parameters_and_artifacts_pass_between_tasks(run: Run) -> None:
         "parameters": [{"name": "count", "value": "{{tasks.make.outputs.parameters.count}}"}],
         "artifacts": [{"name": "data", "from": "{{tasks.make.outputs.artifacts.data}}"}],
     }
-    tasks = [
+    tasks: list[Step] = [
         {"name": "make", "template": "make"},
         {"name": "use", "template": "use", "depends": "make", "arguments": arguments},
     ]
@@ -96,7 +96,7 @@ def test_independent_tasks_run_side_by_side(run: Run, tmp_path: Path) -> None:
 def test_when_decides_which_branch_runs(run: Run, verdict: str, ran: str) -> None:
     judge = step("judge", WRITE, "{{outputs.parameters.verdict.path}}", verdict, outputs=out("verdict"))
     said = "'{{tasks.judge.outputs.parameters.verdict}}'"
-    tasks = [
+    tasks: list[Step] = [
         {"name": "judge", "template": "judge"},
         {"name": "train", "template": "ok", "depends": "judge.Succeeded", "when": f"{said} == 'pass'"},
         {"name": "refuse", "template": "ok", "depends": "judge.Succeeded", "when": f"{said} != 'pass'"},
@@ -114,7 +114,7 @@ def test_when_decides_which_branch_runs(run: Run, verdict: str, ran: str) -> Non
 def test_failed_task_omits_what_follows_and_exit_handler_sees_the_status(run: Run, tmp_path: Path) -> None:
     seen = tmp_path / "seen"
     bye = step("bye", WRITE, str(seen), "{{workflow.status}} {{workflow.outputs.parameters.run-id}}")
-    tasks = [
+    tasks: list[Step] = [
         {"name": "bad", "template": "bad"},
         {"name": "next", "template": "ok", "dependencies": ["bad"]},
     ]
@@ -133,7 +133,7 @@ def test_exit_handler_reads_a_global_output(run: Run, tmp_path: Path) -> None:
 
 
 def test_handled_failure_does_not_fail_the_workflow(run: Run) -> None:
-    tasks = [
+    tasks: list[Step] = [
         {"name": "bad", "template": "bad"},
         {"name": "mend", "template": "ok", "depends": "bad.Failed"},
     ]

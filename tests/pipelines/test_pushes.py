@@ -11,8 +11,8 @@ import pytest
 
 from models.errors import ConfigError
 from pipelines.local import Result
-from pipelines.pushes import Push, drain, enqueue, install_hook, post_receive, pushed
 from pipelines.process import exclusive
+from pipelines.pushes import Push, drain, enqueue, install_hook, post_receive, pushed
 from pipelines.submit import Request
 
 A, B, ZERO = "a" * 40, "b" * 40, "0" * 40
