@@ -1,4 +1,4 @@
-"""The saved state of a long training, at a URI, so that a retried pod with an empty disk goes on where the last one was killed.
+"""The saved state of a long training, at a URI, so that a retried pod with an empty disk goes on.
 
 `training` makes one and hands it to a model's `fit` that asks for it.
 """

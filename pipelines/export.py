@@ -7,7 +7,6 @@ order, `probabilities` (n, n_classes) for a classification, or `prediction` (n,)
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from importlib.metadata import version
 from typing import Any
 
 import numpy as np
@@ -15,21 +14,13 @@ import numpy.typing as npt
 
 from models.spec import ModelSpec
 from pipelines import graph
-from pipelines.errors import TrainingFailed
+from pipelines.graph import WAY_OUT, CannotExport
+
+__all__ = ["CannotExport", "Outputs", "Parity", "estimator_outputs", "export", "is_torch", "parity"]
 
 Outputs = dict[str, npt.NDArray[np.float64]]
 
 OPSET = 18  # the newest that both converters write without a second conversion; any ONNX Runtime since 1.14 reads it
-ML_OPSET = 3  # trees and linear models as skl2onnx writes them
-
-_WAY_OUT = (
-    "use an estimator that skl2onnx lists as supported, move the unsupported step before the table (a column of data/), "
-    "or return a torch module that computes the same"
-)
-
-
-class CannotExport(TrainingFailed):
-    """ONNX cannot express what `fit` returned; the message names the estimator, the reason and the way out."""
 
 
 @dataclass(frozen=True)
@@ -61,7 +52,9 @@ def export(estimator: Any, spec: ModelSpec, sample: npt.NDArray[np.float32], con
         CannotExport: with the reason and the way out.
     """
     if spec.task == "classification" and conformal is not None:
-        raise CannotExport(f"{spec.name}: a conformal constant ({conformal:g}) was given for a classification; give None")
+        raise CannotExport(
+            f"{spec.name}: a conformal constant ({conformal:g}) was given for a classification; give None"
+        )
     if conformal is not None and not (np.isfinite(conformal) and conformal >= 0):
         raise CannotExport(f"{spec.name}: the conformal constant is {conformal}, it must be a finite number >= 0")
     if is_torch(estimator):
@@ -69,7 +62,9 @@ def export(estimator: Any, spec: ModelSpec, sample: npt.NDArray[np.float32], con
 
         model = convert_torch(estimator, spec, opset=OPSET)
     else:
-        model = _convert_sklearn(estimator, spec)
+        from pipelines.export_sklearn import convert_sklearn
+
+        model = convert_sklearn(estimator, spec, opset=OPSET)
     model = graph.fit_contract(
         model,
         name=spec.name,
@@ -122,31 +117,6 @@ def is_torch(estimator: object) -> bool:
     return any(kind.__module__.startswith("torch.nn") for kind in type(estimator).__mro__)
 
 
-def _convert_sklearn(estimator: Any, spec: ModelSpec) -> Any:
-    from skl2onnx import convert_sklearn
-    from skl2onnx.common.data_types import FloatTensorType
-    from skl2onnx.common.exceptions import MissingConverter, MissingShapeCalculator
-
-    kind = type(estimator).__name__
-    classify = spec.task == "classification"
-    needed = "predict_proba" if classify else "predict"
-    if not hasattr(estimator, needed):
-        raise CannotExport(f"{spec.name}: {kind} has no {needed}, which a {spec.task} needs; return an estimator that has")
-    try:
-        return convert_sklearn(
-            estimator,
-            name=spec.name,
-            initial_types=[("rows", FloatTensorType([None, len(spec.features)]))],
-            options={id(estimator): {"zipmap": False}} if classify else None,
-            target_opset={"": OPSET, "ai.onnx.ml": ML_OPSET},
-        )
-    except (MissingConverter, MissingShapeCalculator) as error:
-        reason = f"skl2onnx {version('skl2onnx')} has no converter for it or for one of its steps"
-        raise CannotExport(f"{spec.name}: ONNX cannot express {kind}: {reason}; {_WAY_OUT} ({_line(error)})") from error
-    except (NotImplementedError, RuntimeError, ValueError, TypeError, NameError) as error:
-        raise CannotExport(f"{spec.name}: ONNX cannot express {kind}: {_line(error)}; {_WAY_OUT}") from error
-
-
 def _class_order(estimator: Any, spec: ModelSpec) -> list[int]:
     """Which of the estimator's columns holds each of the spec's classes."""
     if spec.task == "regression":
@@ -158,7 +128,9 @@ def _class_order(estimator: Any, spec: ModelSpec) -> list[int]:
         if at is None and all(isinstance(value, int) for value in known):
             at = next((k for k, value in enumerate(known) if value == index), None)
         if at is None:
-            raise CannotExport(f"{spec.name}: {type(estimator).__name__} never saw class {name!r}; give it rows of every class")
+            raise CannotExport(
+                f"{spec.name}: {type(estimator).__name__} never saw class {name!r}; give it rows of every class"
+            )
         order.append(at)
     return order
 
@@ -170,10 +142,6 @@ def _must_answer(data: bytes, estimator: Any, spec: ModelSpec, sample: npt.NDArr
     # 1 %: float32 rounding is a thousand times smaller, a forgotten link function or step a hundred times larger
     if not found.max_abs <= 0.01 * scale:
         raise CannotExport(
-            f"{spec.name}: the graph of {type(estimator).__name__} differs from it by {found.max_abs:g} on {found.n_rows} rows, "
-            f"so the conversion dropped something; {_WAY_OUT}"
+            f"{spec.name}: the graph of {type(estimator).__name__} differs from it by {found.max_abs:g} "
+            f"on {found.n_rows} rows, so the conversion dropped something; {WAY_OUT}"
         )
-
-
-def _line(error: Exception) -> str:
-    return str(error).strip().split("\n", 1)[0][:200]

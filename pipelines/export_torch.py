@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from models.spec import ModelSpec
+from pipelines.graph import CannotExport, first_line
 
 
 def convert_torch(module: Any, spec: ModelSpec, *, opset: int) -> Any:
@@ -21,8 +22,6 @@ def convert_torch(module: Any, spec: ModelSpec, *, opset: int) -> Any:
         CannotExport: torch or onnxscript could not follow the module.
     """
     import torch
-
-    from pipelines.export import CannotExport
 
     module = module.to("cpu").eval()
     whole = torch.nn.Sequential(module, torch.nn.Softmax(dim=1)) if spec.task == "classification" else module
@@ -41,11 +40,11 @@ def convert_torch(module: Any, spec: ModelSpec, *, opset: int) -> Any:
                 verbose=False,
             )
     except (torch.onnx.OnnxExporterError, RuntimeError, ValueError, TypeError) as error:
-        reason = str(error).strip().split("\n", 1)[0][:200]
         raise CannotExport(
-            f"{spec.name}: ONNX cannot express {type(module).__name__}: {reason}; "
+            f"{spec.name}: ONNX cannot express {type(module).__name__}: {first_line(error)}; "
             "write its forward with tensor operations alone (no branches on values, no custom kernels)"
         ) from error
+    assert program is not None  # it is, where dynamo=True
     return program.model_proto
 
 

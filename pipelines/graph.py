@@ -11,9 +11,19 @@ import numpy.typing as npt
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
+from pipelines.errors import TrainingFailed
+
 IR_VERSION = 9  # opset 18's; a newer one is refused by the ONNX Runtimes that still read the opset
 INPUT = "rows"
 OUTPUTS = ("probabilities", "prediction", "lower", "upper")
+WAY_OUT = (
+    "use an estimator that skl2onnx lists as supported, move the unsupported step before the table (a column of "
+    "data/), or return a torch module that computes the same"
+)
+
+
+class CannotExport(TrainingFailed):
+    """ONNX cannot express what `fit` returned; the message names the estimator, the reason and the way out."""
 
 
 def fit_contract(
@@ -40,7 +50,9 @@ def fit_contract(
     _rename(nodes, own)
     first, last = (own.get(value.name, value.name) for value in (source.output[0], source.output[-1]))
     if classification:
-        outputs = [helper.make_tensor_value_info("probabilities", TensorProto.FLOAT, ["n", _columns(source.output[-1])])]
+        outputs = [
+            helper.make_tensor_value_info("probabilities", TensorProto.FLOAT, ["n", _columns(source.output[-1])])
+        ]
         order = list(class_order) if class_order is not None else []
         if order != sorted(order):
             constants.append(numpy_helper.from_array(np.array(order, dtype=np.int64), "contract_order"))
@@ -71,6 +83,11 @@ def fit_contract(
     _forget(built)
     onnx.checker.check_model(built)
     return built
+
+
+def first_line(error: Exception) -> str:
+    """What a converter said, without the pages that follow."""
+    return str(error).strip().split("\n", 1)[0][:200]
 
 
 def to_bytes(model: Any) -> bytes:

@@ -1,4 +1,4 @@
-"""A small convolutional network on 8 x 8 images, trained on a GPU where there is one; a killed training goes on where it was.
+"""A small convolutional network on 8 x 8 images, on a GPU where there is one; a killed training is resumed.
 
 torch is imported in `fit` alone: reading this module, or serving the model, needs none.
 """
@@ -58,10 +58,10 @@ def fit(table: pd.DataFrame, parameters: Mapping[str, object], checkpoint: State
     net.train()
     for epoch in range(done, epochs):
         order = torch.randperm(len(rows), generator=torch.Generator().manual_seed(seed * 100_003 + epoch)).to(device)
-        for at in order.split(batch):
+        for at in order.split(batch):  # type: ignore[no-untyped-call]
             loss = torch.nn.functional.cross_entropy(net(rows[at]), wanted[at])
             optimizer.zero_grad()
-            loss.backward()
+            loss.backward()  # type: ignore[no-untyped-call]
             optimizer.step()
             schedule.step()
         last = epoch + 1 == epochs

@@ -1,4 +1,4 @@
-"""Multinomial logistic regression on standardised measurements: two of the three species are not separable without error."""
+"""Multinomial logistic regression on standardised measurements: two of the species overlap a little."""
 
 from collections.abc import Mapping
 

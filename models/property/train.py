@@ -1,4 +1,4 @@
-"""Gradient-boosted trees on 29 properties of a house: missing values have a branch of their own, categories are ordered codes."""
+"""Gradient-boosted trees on 29 properties of a house: missing is a branch, categories are ordered codes."""
 
 from collections.abc import Mapping
 
