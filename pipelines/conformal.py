@@ -22,7 +22,7 @@ def conformal_constant(residuals: npt.NDArray[np.float64], coverage: float) -> f
     """
     rank = math.ceil((len(residuals) + 1) * coverage)
     if rank > len(residuals):
-        needed = math.ceil(coverage / (1 - coverage))
+        needed = math.ceil(round(coverage / (1 - coverage), 6))  # 0.9 / (1 - 0.9) is a little above 9
         raise TrainingFailed(
             f"interval: got {len(residuals)} calibration rows, coverage {coverage:g} needs at least {needed}; "
             "add rows, raise interval.calibration, or lower interval.coverage"

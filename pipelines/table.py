@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
-from pandas.api.types import is_float_dtype
+from pandas.api.types import is_float_dtype, is_numeric_dtype
 
 from models.rows import encode_columns
 from models.spec import ModelSpec
@@ -59,6 +59,11 @@ def read_raw(path: Path, spec: ModelSpec) -> pd.DataFrame:
             )
     except (OSError, ValueError) as error:
         raise DataMismatch(f"{path}: cannot be read ({error}); restore the file with `dvc pull`") from error
+    numbers = [feature.name for feature in spec.features if feature.dtype in ("float", "integer")]
+    for name in numbers:
+        if path.suffix == ".csv" and name in frame and not is_numeric_dtype(frame[name].dtype):
+            # one word among numbers makes all of a CSV's column text; undone, so that the word alone is refused
+            frame[name] = pd.Series([_number(value) for value in frame[name].tolist()], dtype=object, index=frame.index)
     for feature in spec.features:
         if feature.dtype == "date" and feature.name in frame:
             frame[feature.name] = pd.Series(
@@ -132,6 +137,13 @@ def _is_number(value: object) -> bool:
 
 def _is_missing(value: object) -> bool:
     return value is None or value is pd.NA or value is pd.NaT or (isinstance(value, float) and np.isnan(value))
+
+
+def _number(value: object) -> object:
+    try:
+        return float(value) if isinstance(value, str) else value
+    except ValueError:
+        return value
 
 
 def _iso(value: object) -> object:

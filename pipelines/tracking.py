@@ -7,6 +7,7 @@ function may be called again after a kill: what was done is found and not done t
 import fcntl
 import os
 import time
+import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -220,9 +221,11 @@ def _client() -> "MlflowClient":
     if uri not in _clients:
         os.environ["MLFLOW_DISABLE_TELEMETRY"] = "true"
         os.environ["DO_NOT_TRACK"] = "true"
-        from mlflow.tracking import MlflowClient
+        # the first client of a file store creates its tables, and two at once would collide
+        with warnings.catch_warnings(), _store_lock(uri):
+            warnings.simplefilter("ignore", DeprecationWarning)  # of MLflow's own use of SQLAlchemy and pydantic
+            from mlflow.tracking import MlflowClient
 
-        with _store_lock(uri):  # the first client of a file store creates its tables; two at once would collide
             client = MlflowClient(tracking_uri=_patient(uri), registry_uri=_patient(uri))
             client.search_experiments(max_results=1)
         _clients[uri] = client
