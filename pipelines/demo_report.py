@@ -132,7 +132,7 @@ def _dots(run: tracking.Run, world: World) -> list[report.VersionMetrics]:
     return [
         report.VersionMetrics(
             model=model,
-            version=run.tags.get(lineage.VERSION, "refused"),
+            version=f"version {run.tags[lineage.VERSION]}" if lineage.VERSION in run.tags else "refused",
             commit=run.tags[lineage.COMMIT],
             metric=offline.metric,
             value=found["value"],

@@ -19,7 +19,7 @@ class Source:
 
 
 def git(root: Path, *arguments: str, environment: dict[str, str] | None = None) -> str:
-    """What `git -C root ...` prints, stripped.
+    """What `git -C root ...` prints, without its last newline.
 
     Raises:
         ConfigError: git refused; the message is git's own.
@@ -29,7 +29,7 @@ def git(root: Path, *arguments: str, environment: dict[str, str] | None = None) 
     )
     if done.returncode:
         raise ConfigError([f"git {' '.join(arguments)} in {root}: {done.stderr.strip()}"])
-    return done.stdout.strip()
+    return done.stdout.rstrip("\n")
 
 
 def repository_root(start: Path) -> Path:

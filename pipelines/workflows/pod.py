@@ -20,7 +20,6 @@ COMMON_ENVIRONMENT = {
     "DO_NOT_TRACK": "true",
     "MLFLOW_DISABLE_TELEMETRY": "true",
     "PYTHONUNBUFFERED": "1",
-    "PYTHONDONTWRITEBYTECODE": "1",
 }
 TRACKING_ENVIRONMENT = {
     "MLFLOW_TRACKING_URI": "{{workflow.parameters.mlflow-tracking-uri}}",
