@@ -34,9 +34,8 @@ def convert_sklearn(estimator: Any, spec: ModelSpec, *, opset: int) -> Any:
     estimator = _plain(estimator, spec)
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter(
-                "ignore", DeprecationWarning
-            )  # skl2onnx writes booleans where protobuf wants integers
+            # skl2onnx writes booleans where protobuf wants integers
+            warnings.simplefilter("ignore", DeprecationWarning)
             return skl2onnx.convert_sklearn(
                 estimator,
                 name=spec.name,
@@ -62,7 +61,9 @@ def _plain(estimator: Any, spec: ModelSpec) -> Any:
     from sklearn.pipeline import Pipeline
 
     if isinstance(estimator, Pipeline):
-        return Pipeline([(name, _plain(step, spec)) for name, step in estimator.steps])
+        # steps that are a word ("passthrough") or None do nothing, and skl2onnx stumbles over them
+        steps = [(name, step) for name, step in estimator.steps if step is not None and not isinstance(step, str)]
+        return Pipeline([(name, _plain(step, spec)) for name, step in steps])
     if not hasattr(estimator, "_predictors"):
         return estimator
     plain = copy.copy(estimator)

@@ -44,7 +44,10 @@ def convert_torch(module: Any, spec: ModelSpec, *, opset: int) -> Any:
             f"{spec.name}: ONNX cannot express {type(module).__name__}: {first_line(error)}; "
             "write its forward with tensor operations alone (no branches on values, no custom kernels)"
         ) from error
-    assert program is not None  # it is, where dynamo=True
+    if program is None:
+        raise CannotExport(
+            f"{spec.name}: torch.onnx.export gave no program for {type(module).__name__}; pin torch 2.13"
+        )
     return program.model_proto
 
 
