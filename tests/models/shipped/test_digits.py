@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -47,7 +48,7 @@ def images() -> pd.DataFrame:
     return frame
 
 
-def weights(module: "torch.nn.Module") -> dict[str, np.ndarray]:
+def weights(module: Any) -> dict[str, np.ndarray]:
     return {name: value.numpy() for name, value in module.state_dict().items()}
 
 
