@@ -6,6 +6,8 @@ function may be called again after a kill: what was done is found and not done t
 
 import fcntl
 import os
+import shutil
+import tempfile
 import time
 import warnings
 from collections.abc import Iterator, Mapping
@@ -98,8 +100,6 @@ def upload_bundle(run_id: str, folder: Path, digest: str) -> str:
     Raises:
         models.bundle errors: what lies at the address is not what was sent.
     """
-    import tempfile
-
     from models.bundle import Digest
     from models.store import fetch, put
 
@@ -226,6 +226,7 @@ def _client() -> "MlflowClient":
             warnings.simplefilter("ignore", DeprecationWarning)  # of MLflow's own use of SQLAlchemy and pydantic
             from mlflow.tracking import MlflowClient
 
+            _create_file_store(uri)
             client = MlflowClient(tracking_uri=_patient(uri), registry_uri=_patient(uri))
             client.search_experiments(max_results=1)
         _clients[uri] = client
@@ -247,14 +248,39 @@ def _patient(uri: str) -> str:
 @contextmanager
 def _store_lock(uri: str) -> Iterator[None]:
     """One process at a time, where the store is a file here; the kernel frees the lock of a killed one."""
-    if not uri.startswith("sqlite:///"):
+    store = _file(uri)
+    if store is None:
         yield
         return
-    path = Path(uri.removeprefix("sqlite:///").split("?")[0] + ".lock")
+    path = store.with_name(store.name + ".lock")
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("w") as handle:
         fcntl.flock(handle, fcntl.LOCK_EX)
         yield
+
+
+def _file(uri: str) -> Path | None:
+    """The file of a store that is one on this machine."""
+    return Path(uri.removeprefix("sqlite:///").split("?")[0]) if uri.startswith("sqlite:///") else None
+
+
+def _create_file_store(uri: str) -> None:
+    """Makes the file of a new SQLite store aside and renames it; the caller holds the store's lock.
+
+    MLflow creates its tables by dozens of migrations: a store that was killed between two of them never opens again.
+    """
+    path = _file(uri)
+    if path is None or path.exists():
+        return
+    from mlflow.tracking import MlflowClient
+
+    for left in path.parent.glob(f".{path.name}.*"):
+        shutil.rmtree(left)
+    # a folder of its own and a new name each time: MLflow keeps the engine of every address that it has seen
+    aside = Path(tempfile.mkdtemp(prefix=f".{path.name}.", dir=path.parent))
+    MlflowClient(tracking_uri=f"sqlite:///{aside / path.name}").search_experiments(max_results=1)
+    os.replace(aside / path.name, path)
+    aside.rmdir()
 
 
 def _experiment(client: "MlflowClient", model: str) -> str:
