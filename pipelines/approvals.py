@@ -1,6 +1,6 @@
 """Who let a digest into an environment, and when: read from the history of its release.yaml on the main line.
 
-Pure reading of git. A merge counts for the person who merged (the approver); the commit that it brought in for its author.
+Only reads git. A merge counts for the person who merged (the approver), the commit that it brought in for its author.
 """
 
 from dataclasses import dataclass
@@ -55,6 +55,7 @@ def approvals(root: Path, model: str, digest: str, *, branch: str = "HEAD") -> l
             "log",
             "--first-parent",
             "--diff-merges=first-parent",
+            "--no-patch",
             f"-S{digest}",
             f"--format={_FIELDS}",
             branch,

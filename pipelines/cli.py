@@ -68,7 +68,8 @@ def new(
     for line in made.notes:
         out.print(f"  {line}", markup=False)
     out.print(
-        f"Made models/{name}/ and its overlays. Next:\n  git add -A && git commit -m 'models: add {name}'\n  mainline train {name}"
+        f"Made models/{name}/ and its overlays. Next:\n"
+        f"  git add -A && git commit -m 'models: add {name}'\n  mainline train {name}"
     )
 
 

@@ -48,7 +48,7 @@ class Play:
         with self.stages.stage(name) as stage:
             commit = self.world.commit_and_push(stage, message)
             run = tracking.find_run(commit)
-            opened = [p for p in forge.open_proposals(self.world.origin, MODEL, "staging")]
+            opened = forge.open_proposals(self.world.origin, MODEL, "staging")
             registered = [v for v in tracking.versions(MODEL) if v.run_id == run.id]
             if refused:
                 if registered or opened or run.status != "FAILED":

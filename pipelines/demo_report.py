@@ -20,6 +20,7 @@ from pipelines import lineage, report, tracking
 from pipelines.demo_world import World
 from pipelines.stages import Stages
 
+NEVER = datetime.min.replace(tzinfo=UTC)
 BAR = 32  # characters of the terminal's picture: fits an 80-column window beside the figures
 
 
@@ -31,7 +32,7 @@ class Told:
     refusals: dict[str, str] = field(default_factory=dict)  # run id -> what was tried
     lineage: dict[str, str] = field(default_factory=dict)
     stages: tuple[report.Stage, ...] = ()
-    began: datetime = datetime.min.replace(tzinfo=UTC)
+    began: datetime = NEVER
     seconds: float = 0.0
     failure: str = ""
 

@@ -68,7 +68,7 @@ class World:
 
     @property
     def environment(self) -> dict[str, str]:
-        """This process's environment with the demo's settings and author; no git setting of this machine's reaches it."""
+        """This process's environment with the demo's settings and author, and without this machine's git settings."""
         kept = {key: value for key, value in os.environ.items() if not key.startswith("GIT_") and key not in SLOW}
         name, address = AUTHOR
         people = {
@@ -92,7 +92,7 @@ class World:
             cwd=at,
             environment=self.environment,
         )
-        head = ["git", "push", "--quiet", self.origin, "HEAD:refs/heads/main"]
+        head: list[str | Path] = ["git", "push", "--quiet", self.origin, "HEAD:refs/heads/main"]
         run(head, cwd=self.root, environment=self.environment)
         install_hook(self.origin, Path(sys.executable), self.settings)
         run(["git", "clone", "--quiet", self.origin, self.clone], cwd=at, environment=self.environment)

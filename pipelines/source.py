@@ -45,7 +45,7 @@ def repository_root(start: Path) -> Path:
 
 
 def current_source(root: Path) -> Source:
-    """The commit at hand; with uncommitted or untracked files, a commit object that holds them and no branch points to."""
+    """The commit at hand; with uncommitted or untracked files, a commit that holds them and that no branch names."""
     branch = git(root, "rev-parse", "--abbrev-ref", "HEAD")
     head = git(root, "rev-parse", "HEAD")
     if not git(root, "status", "--porcelain"):

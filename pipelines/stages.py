@@ -21,7 +21,7 @@ from models.errors import MainlineError
 KEPT_LINES = 12  # of a failed command's output: enough for a traceback's end, few enough for one screen
 
 
-class StageFailed(MainlineError):
+class StageFailed(MainlineError):  # noqa: N818  (states what is so)
     """A stage did not do what it is there for; the message names it and its log."""
 
 
@@ -160,4 +160,6 @@ class Stages:
         stage.status, stage.seconds = status, self.elapsed - stage.started
         self.finished.append(stage)
         mark = "[green]✓[/]" if status == "done" else "[red]✗[/]"
-        self.console.print(f"{mark} {stage.seconds:6.1f} s  {escape(stage.name)}  [dim]{escape(stage.detail)}[/]")
+        self.console.print(
+            f"{mark} {stage.seconds:6.1f} s  {escape(stage.name)}  [dim]{escape(stage.detail)}[/]", soft_wrap=True
+        )

@@ -1,6 +1,6 @@
 """From a prediction, a server, a run or a digest back to the version, the commit, the data and who approved it.
 
-What `mainline lineage` prints. The server says its digest; MLflow ties the digest to run and commit; git tells who let it in.
+What `mainline lineage` prints. The server says its digest, MLflow ties it to run and commit, git tells who let it in.
 """
 
 import json
@@ -17,7 +17,7 @@ _DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
 _ANSWER_SECONDS = 10
 
 
-class CannotTrace(MainlineError):
+class CannotTrace(MainlineError):  # noqa: N818  (states what is so)
     """A link of the chain is missing; the message says which and where it was looked for."""
 
 

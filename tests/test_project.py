@@ -1,4 +1,4 @@
-"""The repository's promises about itself: one version of a package everywhere, pinned actions, a README that is true."""
+"""The repository's promises about itself: one version of a package everywhere, pinned actions, a true README."""
 
 import re
 import tomllib
