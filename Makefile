@@ -5,6 +5,8 @@ INSTALLED := .venv/.installed
 export MLFLOW_DISABLE_TELEMETRY := true
 export DO_NOT_TRACK := true
 export DVC_NO_ANALYTICS := 1
+# every step is a process of its own: without its bytecode each would compile MLflow anew, 3 s
+unexport PYTHONDONTWRITEBYTECODE
 FAST := not (slow or faults or torch or e2e)
 
 .DEFAULT_GOAL := help
