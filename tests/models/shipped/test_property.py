@@ -4,6 +4,7 @@ import re
 from pathlib import Path
 
 import numpy as np
+import pytest
 
 from models.spec import load_spec
 from models.verdict import Verdict
@@ -19,6 +20,7 @@ def test_card_names_the_committed_version_first() -> None:
     assert FIRST in (ROOT / "data.dvc").read_text()
 
 
+@pytest.mark.slow
 def test_declared_property_opens_every_gate(attempt: Try) -> None:
     trial = attempt("property")
     assert trial.report.verdict is Verdict.PASS, trial.report.reason()
@@ -26,12 +28,14 @@ def test_declared_property_opens_every_gate(attempt: Try) -> None:
     assert 20 <= len(trial.spec.features) <= 30
 
 
+@pytest.mark.slow
 def test_later_sales_open_every_gate_too(attempt: Try) -> None:
     trial = attempt("property", version=SECOND)
     assert trial.report.verdict is Verdict.PASS, trial.report.reason()
     assert trial.closed == set()
 
 
+@pytest.mark.slow
 def test_property_with_shuffled_prices_is_stopped(attempt: Try) -> None:
     trial = attempt("property", shuffled=True)
     assert any("rmse" in gate for gate in trial.closed)
