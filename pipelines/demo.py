@@ -10,6 +10,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import cast
 
 from rich.console import Console
 
@@ -95,7 +96,9 @@ class Play:
             approver = self.told.lineage.get("production approved by", "")
             if not approver.startswith(APPROVER):
                 raise StageFailed(f"lineage names {approver or 'nobody'}, {APPROVER} merged")
-            stage.detail = f"{answer['predictions']}"
+            (prediction,) = cast("list[dict[str, float]]", answer["predictions"])
+            interval = f"[{prediction['lower']:.0f}, {prediction['upper']:.0f}]"
+            stage.detail = f"{prediction['prediction']:.0f} {interval} of {server.digest[:19]}, approved by {approver}"
 
     def example(self) -> dict[str, object]:
         """One row that the served version was tested with: the first golden one."""

@@ -133,7 +133,7 @@ def _dots(run: tracking.Run, world: World) -> list[report.VersionMetrics]:
     return [
         report.VersionMetrics(
             model=model,
-            version=f"version {run.tags[lineage.VERSION]}" if lineage.VERSION in run.tags else "refused",
+            version=_called(run),
             commit=run.tags[lineage.COMMIT],
             metric=offline.metric,
             value=found["value"],
@@ -147,7 +147,7 @@ def _dots(run: tracking.Run, world: World) -> list[report.VersionMetrics]:
 
 
 def _rows(run: tracking.Run) -> list[report.GateRow]:
-    name = f"{run.tags[lineage.COMMIT][:10]} version {run.tags.get(lineage.VERSION, 'refused')}"
+    name = f"{run.tags[lineage.COMMIT][:10]}, {_called(run)}"
     return [
         report.GateRow(
             run=name,
@@ -173,6 +173,10 @@ def _stopped(run: tracking.Run, what: str) -> report.Stopped:
         run=run.id,
         commit=run.tags[lineage.COMMIT],
     )
+
+
+def _called(run: tracking.Run) -> str:
+    return f"version {run.tags[lineage.VERSION]}" if lineage.VERSION in run.tags else "refused"
 
 
 def _text(value: object) -> str:
