@@ -63,6 +63,9 @@ class World:
             "MLFLOW_DISABLE_TELEMETRY": "true",
             "DO_NOT_TRACK": "true",
             "DVC_NO_ANALYTICS": "1",
+            # matplotlib and ONNX Runtime would otherwise write to the home folder
+            "XDG_CACHE_HOME": str(self.folder / "cache"),
+            "MPLCONFIGDIR": str(self.folder / "cache" / "matplotlib"),
             "DVC_SITE_CACHE_DIR": str(self.folder / "dvc"),
         }
 

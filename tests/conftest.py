@@ -1,12 +1,17 @@
-"""What every test shares: telemetry is off, and nothing that a test starts reads this machine's own git settings."""
+"""What every test shares: telemetry is off, and nothing that a test starts reads git settings or writes to the home folder."""
 
 import os
+from pathlib import Path
+
+CACHE = Path(__file__).resolve().parent.parent / "build" / "cache"
 
 os.environ.update(
     {
         "MLFLOW_DISABLE_TELEMETRY": "true",
         "DO_NOT_TRACK": "true",
         "DVC_NO_ANALYTICS": "1",
+        "XDG_CACHE_HOME": str(CACHE),
+        "MPLCONFIGDIR": str(CACHE / "matplotlib"),
         "GIT_CONFIG_GLOBAL": os.devnull,
         "GIT_CONFIG_SYSTEM": os.devnull,
         "GIT_AUTHOR_NAME": "Ada Tester",
