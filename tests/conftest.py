@@ -1,4 +1,4 @@
-"""What every test shares: telemetry is off, and nothing that a test starts reads git settings or writes to the home folder."""
+"""What every test shares: telemetry is off, and a test reads no git settings and writes nothing to the home folder."""
 
 import os
 from pathlib import Path
