@@ -4,6 +4,7 @@ BIN := .venv/bin
 INSTALLED := .venv/.installed
 export MLFLOW_DISABLE_TELEMETRY := true
 export DO_NOT_TRACK := true
+export ORT_DISABLE_TELEMETRY := 1
 export DVC_NO_ANALYTICS := 1
 # every step is a process of its own: without its bytecode each would compile MLflow anew, 3 s
 unexport PYTHONDONTWRITEBYTECODE

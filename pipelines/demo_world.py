@@ -62,6 +62,7 @@ class World:
             "MAINLINE_FORGE_REPO": str(self.origin),
             "MLFLOW_DISABLE_TELEMETRY": "true",
             "DO_NOT_TRACK": "true",
+            "ORT_DISABLE_TELEMETRY": "1",
             "DVC_NO_ANALYTICS": "1",
             # matplotlib and ONNX Runtime would otherwise write to the home folder
             "XDG_CACHE_HOME": str(self.folder / "cache"),

@@ -9,6 +9,7 @@ os.environ.update(
     {
         "MLFLOW_DISABLE_TELEMETRY": "true",
         "DO_NOT_TRACK": "true",
+        "ORT_DISABLE_TELEMETRY": "1",
         "DVC_NO_ANALYTICS": "1",
         "XDG_CACHE_HOME": str(CACHE),
         "MPLCONFIGDIR": str(CACHE / "matplotlib"),

@@ -18,6 +18,7 @@ COMMON_ENVIRONMENT = {
     "MPLCONFIGDIR": f"{SCRATCH}/matplotlib",
     "DVC_NO_ANALYTICS": "1",
     "DO_NOT_TRACK": "true",
+    "ORT_DISABLE_TELEMETRY": "1",
     "MLFLOW_DISABLE_TELEMETRY": "true",
     "PYTHONUNBUFFERED": "1",
 }
