@@ -13,7 +13,6 @@ from typing import Annotated
 
 import typer
 from rich.console import Console
-from rich.table import Table
 
 from models.errors import MainlineError
 
@@ -44,7 +43,7 @@ def _show(answer: Mapping[str, object], lines: str, *, as_json: bool) -> None:
     if as_json:
         sys.stdout.write(json.dumps(answer, indent=2) + "\n")
     else:
-        out.print(lines, markup=False)
+        out.print(lines, markup=False, soft_wrap=True)
 
 
 @app.command()
@@ -141,7 +140,7 @@ def promote(
 ) -> None:
     """Propose that an environment run what staging runs: a branch with one changed file. Merging it promotes.
 
-    Example: mainline promote diabetes --to production && git merge --no-ff propose/production/diabetes/2
+    Example: mainline promote diabetes --to production && git fetch && git merge --no-ff origin/propose/production/diabetes/2
     """
     from pipelines.promote import promote as propose
     from pipelines.settings import Settings
@@ -151,7 +150,7 @@ def promote(
     proposal = propose(Settings.from_environ(root).forge_repo, model, to=to)
     _show(
         {"branch": proposal.branch, "commit": proposal.commit, "title": proposal.title},
-        f"{proposal.title}\nbranch {proposal.branch}; to promote: git merge --no-ff {proposal.branch}",
+        f"{proposal.title}\nbranch {proposal.branch}; merge it on the forge to promote, or: git fetch && git merge --no-ff origin/{proposal.branch}",
         as_json=as_json,
     )
 
@@ -172,7 +171,9 @@ def serve(
     with err.status(f"building kustomize/overlays/{env}/{model} and starting its command"):
         server = start(repository_root(Path.cwd()), env, model, port=port)
     out.print(
-        f"{model} in {env} answers at {server.url} (docs: {server.url}/docs, digest {server.digest})", markup=False
+        f"{model} in {env} answers at {server.url} (docs: {server.url}/docs, digest {server.digest})",
+        markup=False,
+        soft_wrap=True,
     )
     raise typer.Exit(server.wait())
 
@@ -195,13 +196,8 @@ def lineage(
     root = repository_root(Path.cwd())
     os.environ.update(Settings.from_environ(root).environment())
     walk = trace(what, root)
-    table = Table(show_header=False, box=None, padding=(0, 2))
-    for name, value in walk.items():
-        table.add_row(name, value)
-    if as_json:
-        sys.stdout.write(json.dumps(walk, indent=2) + "\n")
-    else:
-        out.print(table)
+    width = max(map(len, walk))
+    _show(walk, "\n".join(f"{name:<{width}}  {value}" for name, value in walk.items()), as_json=as_json)
 
 
 @app.command()
