@@ -26,6 +26,9 @@ from pipelines.submit import Request, submit
 # Branches that carry a release and no code to train; the proposing step itself pushes them.
 PROPOSALS = "propose/"
 _HEADS = "refs/heads/"
+# One file, named by its process, for each hook that has begun and not yet noted its push.
+_ARRIVING = "mainline-arriving"
+_ARRIVAL_SECONDS = 10.0  # Python starts in less than one
 _LINE = re.compile(r"([0-9a-f]{40,64}) ([0-9a-f]{40,64}) (\S+)")
 
 
@@ -50,8 +53,11 @@ def post_receive(lines: Iterable[str], repo: Path, environ: Mapping[str, str] = 
     """
     repo = repo.resolve()
     settings = Settings.from_environ(ROOT, environ)
-    if not enqueue(settings.queue, pushed(lines)):
+    notes = enqueue(settings.queue, pushed(lines))
+    (repo / _ARRIVING / str(os.getpid())).unlink(missing_ok=True)
+    if not notes:
         return 0  # a proposal's own push arrives while the queue is worked off
+    await_arriving(repo / _ARRIVING)
 
     def train(request: Request) -> Result:
         return submit(request, settings, repo=repo, on_event=_show)
@@ -93,6 +99,18 @@ def enqueue(folder: Path, pushes: Iterable[Push]) -> list[Path]:
     return notes
 
 
+def await_arriving(folder: Path, seconds: float = _ARRIVAL_SECONDS) -> None:
+    """Let hooks that began before note their pushes: a later push's hook may overtake an earlier one's by its start."""
+    deadline = time.monotonic() + seconds
+    for marker in folder.glob("*"):
+        while marker.exists() and time.monotonic() < deadline:
+            try:
+                os.kill(int(marker.name), 0)
+            except ProcessLookupError:
+                marker.unlink(missing_ok=True)  # killed before it noted anything
+            time.sleep(0.02)
+
+
 def drain(folder: Path, repo: Path, train: Train) -> Iterable[str]:
     """Work off the notes, the oldest commit first; lines for a person as it goes.
 
@@ -131,6 +149,9 @@ def install_hook(bare: Path, python: Path, environment: Mapping[str, str]) -> Pa
         f"{exports}"
         "# git tells a hook where its repository is; a git that a step starts must find its own\n"
         "unset $(git rev-parse --local-env-vars)\n"
+        "# said before Python starts, so that the hook of a later push waits for this one's note\n"
+        f"mkdir -p {_ARRIVING}\n"
+        f": > {_ARRIVING}/$$\n"
         f"exec {shlex.quote(str(python))} -m pipelines.cli hook post-receive\n"
     )
     hook.parent.mkdir(parents=True, exist_ok=True)

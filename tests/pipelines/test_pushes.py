@@ -12,7 +12,7 @@ import pytest
 from models.errors import ConfigError
 from pipelines.local import Result
 from pipelines.process import exclusive
-from pipelines.pushes import Push, drain, enqueue, install_hook, post_receive, pushed
+from pipelines.pushes import Push, await_arriving, drain, enqueue, install_hook, post_receive, pushed
 from pipelines.submit import Request
 
 A, B, ZERO = "a" * 40, "b" * 40, "0" * 40
@@ -134,3 +134,15 @@ def test_installed_hook_gets_the_push_and_its_environment_without_gits_own(tmp_p
     assert [push.branch for push in pushed(lines.splitlines())] == ["main"]
     assert environment["MAINLINE_HOME"] == "/a home/with 'quotes'"
     assert "GIT_DIR" not in environment
+
+
+def test_hook_that_has_begun_is_waited_for_and_a_dead_one_is_not(tmp_path: Path) -> None:
+    gone = subprocess.Popen(["true"])
+    gone.wait()
+    (tmp_path / str(gone.pid)).touch()
+    await_arriving(tmp_path)
+    assert list(tmp_path.iterdir()) == []
+    with subprocess.Popen(["sh", "-c", f"sleep 0.3; rm {tmp_path}/$$"]) as alive:
+        (tmp_path / str(alive.pid)).touch()
+        await_arriving(tmp_path)
+        assert list(tmp_path.iterdir()) == []
