@@ -140,7 +140,8 @@ def promote(
 ) -> None:
     """Propose that an environment run what staging runs: a branch with one changed file. Merging it promotes.
 
-    Example: mainline promote diabetes --to production && git fetch && git merge --no-ff origin/propose/production/diabetes/2
+    Example: mainline promote diabetes --to production
+    then: git fetch && git merge --no-ff origin/propose/production/diabetes/2
     """
     from pipelines.promote import promote as propose
     from pipelines.settings import Settings
@@ -150,7 +151,8 @@ def promote(
     proposal = propose(Settings.from_environ(root).forge_repo, model, to=to)
     _show(
         {"branch": proposal.branch, "commit": proposal.commit, "title": proposal.title},
-        f"{proposal.title}\nbranch {proposal.branch}; merge it on the forge to promote, or: git fetch && git merge --no-ff origin/{proposal.branch}",
+        f"{proposal.title}\nbranch {proposal.branch}; merge it on the forge to promote,"
+        f" or: git fetch && git merge --no-ff origin/{proposal.branch}",
         as_json=as_json,
     )
 
