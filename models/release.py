@@ -38,6 +38,8 @@ class Release:
         digest: `sha256:<hex>` of the bundle, or `unreleased`.
         run: MLflow's run id, or `unreleased`.
         commit: the commit that was trained, in full, or `unreleased`.
+        attempt: whole number from 1; raised to send a version through the gates again after its rollout was aborted.
+            It stands in the pod template, so that Argo Rollouts sees a new revision and skips no step.
     """
 
     image: str
@@ -47,6 +49,7 @@ class Release:
     digest: str
     run: str
     commit: str
+    attempt: str = "1"
 
     @property
     def is_released(self) -> bool:
@@ -138,6 +141,8 @@ def _value_problems(release: Release) -> list[str]:
         problems.append(f"data.image: got {release.image!r}, must be NAME@sha256:<64 hex> or {THIS_MACHINE!r}")
     if not _NAME.fullmatch(release.model):
         problems.append(f"data.model: got {release.model!r}, must match [a-z][a-z0-9]*")
+    if not re.fullmatch(r"[1-9][0-9]*", release.attempt):
+        problems.append(f"data.attempt: got {release.attempt!r}, must be a whole number from 1, quoted")
     unset = [name for name in _LINEAGE if getattr(release, name) == UNRELEASED]
     if unset and len(unset) != len(_LINEAGE):
         problems.append(f"data: {', '.join(unset)} unreleased and the others not: all of {', '.join(_LINEAGE)} or none")
