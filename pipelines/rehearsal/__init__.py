@@ -1,0 +1,1 @@
+"""A rollout played here: the built overlay's own Rollout and AnalysisTemplates, before anybody merges."""
