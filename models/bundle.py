@@ -45,17 +45,17 @@ from models.manifest import (
 )
 
 __all__ = [
-    "BACKGROUND", "GOLDEN", "MODEL", "REFERENCE", "Bundle", "BundleError", "Digest", "DigestMismatch", "FileEntry",
-    "FileMissing", "FileTampered", "FileTruncated", "FileUnexpected", "Golden", "Lineage", "Manifest", "NotABundle",
-    "Output", "PathEscapes", "SelfTestFailed", "Tolerance", "UnknownFormat", "background_json", "canonical", "digest",
-    "open_bundle", "parse_manifest", "verified", "write",
+    "BACKGROUND", "GOLDEN", "HELD_OUT", "MODEL", "REFERENCE", "Bundle", "BundleError", "Digest", "DigestMismatch",
+    "FileEntry", "FileMissing", "FileTampered", "FileTruncated", "FileUnexpected", "Golden", "Lineage", "Manifest",
+    "NotABundle", "Output", "PathEscapes", "SelfTestFailed", "Tolerance", "UnknownFormat", "background_json",
+    "canonical", "digest", "open_bundle", "parse_manifest", "verified", "write",
 ]  # fmt: skip
 
 Digest = NewType("Digest", str)
 
 BUNDLE, MODEL, GOLDEN = "bundle.json", "model.onnx", "golden.json"
-REFERENCE, BACKGROUND = "reference.parquet", "background.json"
-REQUIRED = (MODEL, GOLDEN, REFERENCE, BACKGROUND)
+REFERENCE, HELD_OUT, BACKGROUND = "reference.parquet", "held_out.parquet", "background.json"
+REQUIRED = (MODEL, GOLDEN, REFERENCE, HELD_OUT, BACKGROUND)
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from models.declaration import Declared
 from models.feature import Feature, Name
 from models.spec import ModelSpec, Serving, Task
 
-FORMAT = 1
+FORMAT = 2
 MIN_GOLDEN_ROWS = 16
 
 Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
@@ -47,7 +47,7 @@ class FileEntry(Declared):
 class Manifest(Declared):
     """bundle.json. `files` is empty until the bundle is written."""
 
-    format: Literal[1] = 1
+    format: Literal[2] = 2
     model: str
     task: Task
     inputs: Annotated[tuple[Feature, ...], Field(min_length=1)]

@@ -1,4 +1,4 @@
-"""What lies in a bundle beside the graph: golden rows, the reference window, the background sample."""
+"""What lies in a bundle beside the graph: golden rows, the reference window, held-out rows, the background sample."""
 
 import io
 from collections.abc import Callable
@@ -16,6 +16,7 @@ Predict = Callable[[Matrix], dict[str, npt.NDArray[np.float64]]]
 
 GOLDEN_ROWS = 16
 REFERENCE_ROWS = 5000
+HELD_OUT_ROWS = 1000  # an announced difference is then known to 3 % of its spread
 BACKGROUND_ROWS = 100
 _SEED = 0
 
@@ -35,19 +36,15 @@ def golden(spec: ModelSpec, held_out: Matrix, training: Matrix, predict: Predict
 
 def reference(spec: ModelSpec, training: Matrix, predict: Predict) -> bytes:
     """reference.parquet: at most 5,000 training rows, encoded, with what the graph answers for them."""
-    rows = _sample(training, REFERENCE_ROWS)
-    frame = pd.DataFrame(rows, columns=list(spec.feature_names))
-    outputs = predict(rows)
-    if spec.classes:
-        frame["prediction"] = np.array(spec.classes)[np.argmax(outputs["probabilities"], axis=1)]
-        for number, name in enumerate(spec.classes):
-            frame[f"probability:{name}"] = outputs["probabilities"][:, number].astype(np.float32)
-    else:
-        for name in ("prediction", "lower", "upper"):
-            frame[name] = outputs[name].astype(np.float32)
-    buffer = io.BytesIO()
-    frame.to_parquet(buffer, index=False)
-    return buffer.getvalue()
+    return _answered(spec, _sample(training, REFERENCE_ROWS), predict)
+
+
+def held_out(spec: ModelSpec, rows: Matrix, predict: Predict) -> bytes:
+    """held_out.parquet: at most 1,000 rows that training never saw, in the same columns.
+
+    They announce how a new version's answers differ from the former one's; the judge compares live traffic with that.
+    """
+    return _answered(spec, _sample(rows, HELD_OUT_ROWS), predict)
 
 
 def background(training: Matrix) -> bytes:
@@ -60,3 +57,19 @@ def _sample(matrix: Matrix, most: int) -> Matrix:
         return matrix
     chosen = np.random.default_rng(_SEED).choice(len(matrix), most, replace=False)
     return matrix[np.sort(chosen)]
+
+
+def _answered(spec: ModelSpec, rows: Matrix, predict: Predict) -> bytes:
+    """Parquet of encoded rows, and of what the graph answers for them."""
+    frame = pd.DataFrame(rows, columns=list(spec.feature_names))
+    outputs = predict(rows)
+    if spec.classes:
+        frame["prediction"] = np.array(spec.classes)[np.argmax(outputs["probabilities"], axis=1)]
+        for number, name in enumerate(spec.classes):
+            frame[f"probability:{name}"] = outputs["probabilities"][:, number].astype(np.float32)
+    else:
+        for name in ("prediction", "lower", "upper"):
+            frame[name] = outputs[name].astype(np.float32)
+    buffer = io.BytesIO()
+    frame.to_parquet(buffer, index=False)
+    return buffer.getvalue()

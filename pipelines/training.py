@@ -24,7 +24,7 @@ from models.predictor import Predictor
 from models.spec import load_spec
 from pipelines import export as exporting
 from pipelines import graph
-from pipelines.bundle_files import background, golden, reference
+from pipelines.bundle_files import background, golden, held_out, reference
 from pipelines.checkpoint import Checkpoint, key_of
 from pipelines.conformal import conformal_constant
 from pipelines.errors import ConfigError, TrainingFailed
@@ -165,7 +165,7 @@ def _fitted(fit: Callable[..., Any], table: Table, rows: Rows, checkpoints: str,
 def _write(folder: Path, table: Table, rows: Rows, graph_bytes: bytes, origin: Origin, run_id: str) -> str:
     """The bundle, which has to answer its own golden rows before anybody else gets it."""
     spec = table.spec
-    training = table.matrix[~rows.held_out]
+    training, unseen = table.matrix[~rows.held_out], table.matrix[rows.held_out]
     lineage = bundles.Lineage(
         commit=origin.commit,
         dirty=origin.dirty,
@@ -178,8 +178,9 @@ def _write(folder: Path, table: Table, rows: Rows, graph_bytes: bytes, origin: O
     predict = partial(graph.run, graph_bytes)
     files: dict[str, bytes | Path] = {
         bundles.MODEL: graph_bytes,
-        bundles.GOLDEN: golden(spec, table.matrix[rows.held_out], training, predict),
+        bundles.GOLDEN: golden(spec, unseen, training, predict),
         bundles.REFERENCE: reference(spec, training, predict),
+        bundles.HELD_OUT: held_out(spec, unseen, predict),
         bundles.BACKGROUND: background(training),
     }
     digest = bundles.write(folder, manifest, files)

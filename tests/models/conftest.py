@@ -159,6 +159,7 @@ def bundle_files(spec: ModelSpec, graph: bytes, outputs: dict[str, list[Any]], r
         "model.onnx": graph,
         "golden.json": golden.to_json(),
         "reference.parquet": b"PAR1 no reader here looks inside",
+        "held_out.parquet": b"PAR1 no reader here looks inside",
         "background.json": background_json(encode(rows[:2], spec.features).matrix),
     }
 

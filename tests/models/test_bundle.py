@@ -11,7 +11,7 @@ import pytest
 from models import bundle as b
 from models.bundle import Digest, Golden, digest, open_bundle, write
 
-FILES = ("model.onnx", "golden.json", "reference.parquet", "background.json")
+FILES = ("model.onnx", "golden.json", "reference.parquet", "held_out.parquet", "background.json")
 
 
 def test_written_bundle_opens_under_its_digest(bundle: Path) -> None:
@@ -152,10 +152,10 @@ def test_listed_path_that_escapes_is_refused(bundle: Path, name: str) -> None:
         open_bundle(bundle, None)
 
 
-@pytest.mark.parametrize("version", [0, 2, "1", 1.0, True, None])
+@pytest.mark.parametrize("version", [0, 1, 3, "2", 2.0, True, None])
 def test_unknown_format_is_refused(bundle: Path, version: object) -> None:
     _spoil(bundle, lambda m: m.update(format=version))
-    with pytest.raises(b.UnknownFormat, match="this code reads 1"):
+    with pytest.raises(b.UnknownFormat, match="this code reads 2"):
         open_bundle(bundle, None)
 
 

@@ -41,11 +41,15 @@ def test_bundle_holds_lineage_and_rows_with_missing_values(world: World, origin:
     for name in ("area", "street"):
         assert any(row[name] is None for row in bundle.golden.rows)
     assert len(bundle.background) == 100
-    columns = pd.read_parquet(tmp_path / "bundle" / "reference.parquet").columns
-    assert list(columns) == ["area", "rooms", "street", "prediction", "probability:low", "probability:high"]
+    columns = ["area", "rooms", "street", "prediction", "probability:low", "probability:high"]
+    reference, held_out = (
+        pd.read_parquet(tmp_path / "bundle" / f"{name}.parquet") for name in ("reference", "held_out")
+    )
+    assert list(reference.columns) == list(held_out.columns) == columns
     document = read_json(tmp_path / "training" / "training.json")
     assert document["parity"]["max_abs"] < 1e-4
-    assert document["parity"]["n_rows"] == document["rows"]["held_out"]
+    assert document["parity"]["n_rows"] == document["rows"]["held_out"] == len(held_out)
+    assert len(reference.merge(held_out, on=columns)) == 0
 
 
 def test_calibration_rows_come_out_of_the_training_rows(world: World) -> None:

@@ -116,6 +116,7 @@ def make_bundle(root: Path, *, task: str = "regression", golden_shift: float = 0
         "model.onnx": _graph(task, len(FEATURES)),
         "golden.json": golden.to_json(),
         "reference.parquet": b"no reader here",
+        "held_out.parquet": b"no reader here",
         "background.json": b"[]\n",
     }
     folder = root / task
