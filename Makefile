@@ -23,12 +23,13 @@ $(INSTALLED): requirements/bootstrap.txt requirements/dev.txt pyproject.toml
 	@touch $@
 
 .PHONY: install tools
-install: $(INSTALLED) tools ## Install the locked dependencies into .venv/ and the tools into .tools/
-tools: $(INSTALLED) ## Find, fetch or build kustomize at the pinned version (.tools/)
+install: $(INSTALLED) ## Install the locked dependencies into .venv/ and kustomize into .tools/
+	@$(BIN)/python -m pipelines.tools kustomize
+tools: $(INSTALLED) ## Find, fetch or build kustomize and Prometheus at the pinned versions (.tools/)
 	@$(BIN)/python -m pipelines.tools
 
 .PHONY: demo
-demo: install ## Play the whole loop on this machine: push trains, merge promotes, revert rolls back (KEEP=1 leaves servers up)
+demo: install tools ## Play the whole loop on this machine: push trains, merge promotes, revert rolls back (KEEP=1 leaves servers up)
 	@$(BIN)/mainline demo $(if $(KEEP),--keep)
 
 .PHONY: test test-slow test-torch test-faults

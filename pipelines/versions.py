@@ -1,14 +1,15 @@
-"""What `versions.env` accepts and pins, and which kustomize of PATH it accepts. Standard library only."""
+"""What `versions.env` accepts and pins, and whether a version that a tool tells suits it. Standard library only."""
 
-import json
 import re
-import shlex
-import shutil
 import subprocess
 from collections.abc import Mapping
 from pathlib import Path
 
 from models.errors import ConfigError, MainlineError
+
+# Of each tool: accepted on PATH from MIN up to, not including, BELOW; built or fetched at VERSION from MODULE.
+_NEEDED = ("MIN", "BELOW", "VERSION", "MODULE", "MODULE_VERSION")
+TOOLS = ("KUSTOMIZE", "PROMETHEUS")
 
 
 class ToolMissing(MainlineError):  # noqa: N818  (states what is so)
@@ -25,7 +26,7 @@ def read_versions(root: Path) -> dict[str, str]:
     """The pins of `versions.env` as a mapping.
 
     Raises:
-        ConfigError: a line that is neither comment nor KEY=value, or a key that kustomize needs is missing.
+        ConfigError: a line that is neither comment nor KEY=value, or a key that a tool needs is missing.
     """
     found: dict[str, str] = {}
     problems = []
@@ -37,47 +38,25 @@ def read_versions(root: Path) -> dict[str, str]:
             found[key] = value
         else:
             problems.append(f"versions.env: line {number}: got {line!r}, must be KEY=value")
-    needed = ("KUSTOMIZE_MIN", "KUSTOMIZE_BELOW", "KUSTOMIZE_VERSION", "KUSTOMIZE_MODULE", "KUSTOMIZE_URL")
+    needed = [f"{tool}_{key}" for tool in TOOLS for key in _NEEDED]
     problems += [f"versions.env: {key}: missing" for key in needed if key not in found]
     if problems:
         raise ConfigError(problems)
     return found
 
 
-def suits(version: str | None, versions: Mapping[str, str]) -> bool:
-    """Whether a version such as `v5.8.1` lies in [KUSTOMIZE_MIN, KUSTOMIZE_BELOW); an unknown one does not."""
+def suits(version: str | None, versions: Mapping[str, str], tool: str = "KUSTOMIZE") -> bool:
+    """Whether a version such as `v5.8.1` lies in [<TOOL>_MIN, <TOOL>_BELOW); an unknown one does not."""
     found = _numbers(version or "")
     if found is None:
         return False
-    low, high = _numbers(versions["KUSTOMIZE_MIN"]), _numbers(versions["KUSTOMIZE_BELOW"])
+    low, high = _numbers(versions[f"{tool}_MIN"]), _numbers(versions[f"{tool}_BELOW"])
     return low is not None and high is not None and low <= found < high
 
 
-def kustomize_on_path(versions: Mapping[str, str]) -> tuple[list[str], str] | None:
-    """The kustomize of PATH that suits, as (command, version); None where there is none."""
-    own = shutil.which("kustomize")
-    if own and suits(version := output([own, "version"]), versions):
-        return [own], str(version)
-    kubectl = shutil.which("kubectl")
-    if kubectl:
-        answer = output([kubectl, "version", "--client", "-o", "json"])
-        try:
-            version = str(json.loads(answer or "{}").get("kustomizeVersion"))
-        except json.JSONDecodeError:
-            version = ""
-        if suits(version, versions):
-            # Answers `version` for as long as that kubectl is there.
-            path = shlex.quote(kubectl)
-            wrapper = (
-                f'case "$1" in build) shift; exec {path} kustomize "$@";; version) test -x {path} && echo {version};; '
-                '*) echo "kubectl kustomize only builds" >&2; exit 2;; esac'
-            )
-            return ["/bin/sh", "-c", wrapper, "kustomize"], version
-    return None
-
-
 def _numbers(version: str) -> tuple[int, ...] | None:
-    match = re.fullmatch(r"(?:kustomize/)?v?(\d+)\.(\d+)\.(\d+)", version.strip())
+    # Debian appends +ds to what it packages
+    match = re.fullmatch(r"(?:kustomize/)?v?(\d+)\.(\d+)\.(\d+)(?:\+[a-z0-9]+)?", version.strip())
     return tuple(int(part) for part in match.groups()) if match else None
 
 

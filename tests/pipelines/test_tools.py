@@ -1,4 +1,4 @@
-"""How kustomize comes into .tools/: each way, its order, and what is refused."""
+"""How tools come into .tools/: each way, its order, and what is refused."""
 
 import hashlib
 import io
@@ -11,11 +11,15 @@ import pytest
 
 from models.errors import ConfigError
 from pipelines import tools
-from pipelines.tools import install, kustomize, unpack
-from pipelines.versions import ToolMissing, ToolTampered, kustomize_on_path, read_versions, suits
+from pipelines.tools import install, kustomize, prometheus, promtool
+from pipelines.tools.__main__ import main
+from pipelines.tools.table import KUSTOMIZE, PROMETHEUS, Tool
+from pipelines.tools.ways import Say, from_module, from_path, from_release, unpack
+from pipelines.versions import ToolMissing, ToolTampered, read_versions, suits
 
 VERSIONS = read_versions(tools.ROOT)
 SCRIPT = '#!/bin/sh\n[ "$1" = version ] && echo {version}\n'
+MEASURING = '#!/bin/sh\n[ "$1" = --version ] && echo "{program}, version {version} (branch: x)"\n'
 
 
 @pytest.fixture
@@ -61,6 +65,7 @@ def archive(name: str) -> bytes:
         ("{}", False),
         ("", False),
         (None, False),
+        ("5.8.1+ds", True),
     ],
 )
 def test_only_versions_in_the_range_suit(version: str | None, expected: bool) -> None:
@@ -71,6 +76,7 @@ def test_pins_name_a_release_for_each_platform() -> None:
     for platform in ("linux_amd64", "linux_arm64", "darwin_amd64", "darwin_arm64"):
         assert len(bytes.fromhex(VERSIONS[f"KUSTOMIZE_SHA256_{platform}"])) == 32
     assert suits(VERSIONS["KUSTOMIZE_VERSION"], VERSIONS)
+    assert suits(VERSIONS["PROMETHEUS_VERSION"], VERSIONS, "PROMETHEUS")
 
 
 def test_versions_file_names_all_its_problems(root: Path) -> None:
@@ -78,7 +84,8 @@ def test_versions_file_names_all_its_problems(root: Path) -> None:
     with pytest.raises(ConfigError) as refused:
         read_versions(root)
     assert "line 1: got 'KUSTOMIZE_MIN 5', must be KEY=value" in refused.value.problems[0]
-    assert "versions.env: KUSTOMIZE_URL: missing" in refused.value.problems
+    assert "versions.env: KUSTOMIZE_MODULE: missing" in refused.value.problems
+    assert "versions.env: PROMETHEUS_MIN: missing" in refused.value.problems
 
 
 def test_kustomize_of_path_is_taken_where_it_suits(root: Path, put: Callable[[str, str], Path]) -> None:
@@ -96,18 +103,18 @@ def test_kubectl_counts_where_its_kustomize_suits(root: Path, put: Callable[[str
     text = '#!/bin/sh\n[ "$1" = version ] && echo \'{"kustomizeVersion": "VERSION"}\' || echo "$@"\n'
     put("kustomize", SCRIPT.format(version="v4.0.0"))
     put("kubectl", text.replace("VERSION", "v5.0.1"))
-    assert kustomize_on_path(VERSIONS) is None
+    assert KUSTOMIZE.on_path(VERSIONS) is None
     put("kubectl", text.replace("VERSION", "v5.6.0"))
     assert install(root, say=lambda _: None) == "v5.6.0"
 
 
 def test_each_way_is_tried_and_what_it_said_is_told(root: Path, put: Callable[[str, str], Path]) -> None:
-    def fails(versions: Mapping[str, str], scratch: Path, say: tools.Say) -> tuple[Path, str]:
+    def fails(tool: Tool, versions: Mapping[str, str], scratch: Path, say: Say) -> str:
         raise ToolMissing("there is no network")
 
-    def old(versions: Mapping[str, str], scratch: Path, say: tools.Say) -> tuple[Path, str]:
+    def old(tool: Tool, versions: Mapping[str, str], scratch: Path, say: Say) -> str:
         (scratch / "kustomize").write_text(SCRIPT.format(version="v4.0.0"), encoding="utf-8")
-        return scratch / "kustomize", "an old one"
+        return "an old one"
 
     with pytest.raises(ToolMissing, match=r"no network; an old one says its version is v4\.0\.0\. Put"):
         install(root, say=lambda _: None, ways=(fails, old))
@@ -116,12 +123,12 @@ def test_each_way_is_tried_and_what_it_said_is_told(root: Path, put: Callable[[s
 
 def test_without_go_the_message_says_so(root: Path, put: Callable[[str, str], Path], tmp_path: Path) -> None:
     with pytest.raises(ToolMissing, match="there is no Go"):
-        tools._from_module(VERSIONS, tmp_path, lambda _: None)
+        from_module(KUSTOMIZE, VERSIONS, tmp_path, lambda _: None)
 
 
-def test_unknown_platform_has_no_release(tmp_path: Path) -> None:
+def test_tool_without_a_pinned_hash_is_not_downloaded(tmp_path: Path) -> None:
     with pytest.raises(ToolMissing, match="pins no release"):
-        tools._from_release({"KUSTOMIZE_URL": "https://x", "KUSTOMIZE_VERSION": "1"}, tmp_path, lambda _: None)
+        from_release(PROMETHEUS, VERSIONS, tmp_path, lambda _: None)
 
 
 def test_download_is_unpacked_only_when_it_is_the_pinned_one(tmp_path: Path) -> None:
@@ -135,11 +142,38 @@ def test_download_is_unpacked_only_when_it_is_the_pinned_one(tmp_path: Path) -> 
 
 
 def test_tampered_download_is_not_followed_by_another_way(root: Path) -> None:
-    def tampered(versions: Mapping[str, str], scratch: Path, say: tools.Say) -> tuple[Path, str]:
+    def tampered(tool: Tool, versions: Mapping[str, str], scratch: Path, say: Say) -> str:
         raise ToolTampered("sha256")
 
-    def never(versions: Mapping[str, str], scratch: Path, say: tools.Say) -> tuple[Path, str]:
+    def never(tool: Tool, versions: Mapping[str, str], scratch: Path, say: Say) -> str:
         raise AssertionError("was asked")
 
     with pytest.raises(ToolTampered):
         install(root, say=lambda _: None, ways=(tampered, never))
+
+
+def test_prometheus_and_promtool_of_path_are_taken_together(root: Path, put: Callable[[str, str], Path]) -> None:
+    put("prometheus", MEASURING.format(program="prometheus", version="2.42.0+ds"))
+    assert PROMETHEUS.on_path(VERSIONS) is None  # promtool is missing
+    put("promtool", MEASURING.format(program="promtool", version="2.41.0"))
+    assert PROMETHEUS.on_path(VERSIONS) is None  # another version
+    put("promtool", MEASURING.format(program="promtool", version="2.42.0+ds"))
+    assert install(root, PROMETHEUS, say=lambda _: None) == "2.42.0+ds"
+    assert prometheus(root) == [str(root / ".tools/prometheus")]
+    assert promtool(root) == [str(root / ".tools/promtool")]
+    assert sorted(os.listdir(root / ".tools")) == ["prometheus", "prometheus.json", "promtool"]
+
+
+def test_missing_prometheus_names_the_command_that_brings_it(
+    root: Path, put: Callable[[str, str], Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tools, "ROOT", root)
+    with pytest.raises(ToolMissing, match="run `make tools`"):
+        prometheus(root)
+    with pytest.raises(ToolMissing, match="apt-get install prometheus"):
+        install(root, PROMETHEUS, say=lambda _: None, ways=(from_path, from_release))
+
+
+def test_unknown_tool_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["kubectl"]) == 2
+    assert "got 'kubectl', must be among kustomize, prometheus" in capsys.readouterr().err
