@@ -136,6 +136,7 @@ def changed(
 def promote(
     model: ModelName,
     to: Annotated[str, typer.Option(help="The environment that is to run what staging runs.")] = "production",
+    again: Annotated[bool, typer.Option("--again", help="Another attempt at a version whose rollout aborted.")] = False,
     as_json: AsJson = False,
 ) -> None:
     """Propose that an environment run what staging runs: a branch with one changed file. Merging it promotes.
@@ -148,13 +149,40 @@ def promote(
     from pipelines.source import repository_root
 
     root = repository_root(Path.cwd())
-    proposal = propose(Settings.from_environ(root).forge_repo, model, to=to)
+    settings = Settings.from_environ(root)
+    os.environ.update(settings.environment())
+    proposal = propose(settings.forge_repo, model, to=to, again=again)
     _show(
         {"branch": proposal.branch, "commit": proposal.commit, "title": proposal.title},
         f"{proposal.title}\nbranch {proposal.branch}; merge it on the forge to promote,"
         f" or: git fetch && git merge --no-ff origin/{proposal.branch}",
         as_json=as_json,
     )
+
+
+@app.command()
+def record(
+    model: ModelName,
+    version: Annotated[str, typer.Argument(help="The registered version.", show_default=False)],
+    env: Annotated[str, typer.Option(help="Where it was rolled out.", show_default=False)],
+    ended: Annotated[str, typer.Option(help="completed or aborted.", show_default=False)],
+    attempt: Annotated[int, typer.Option(help="Of its release.yaml.", min=1)] = 1,
+    reason: Annotated[str, typer.Option(help="Which gate aborted it, and what it saw.")] = "",
+) -> None:
+    """Note how a version's rollout ended: an aborted one is refused until it walks through the gates again.
+
+    Example: mainline record diabetes 2 --env production --ended aborted --reason "latency: p99 0.31 s"
+    """
+    from pipelines.settings import Settings
+    from pipelines.source import repository_root
+    from pipelines.standing import Ending
+    from pipelines.standing import record as note
+
+    if ended not in list(Ending):
+        raise typer.BadParameter(f"got {ended!r}, must be {' or '.join(Ending)}", param_hint="--ended")
+    os.environ.update(Settings.from_environ(repository_root(Path.cwd())).environment())
+    noted = note(model, version, env, Ending(ended), attempt=attempt, reason=reason)
+    out.print(f"{model} version {version} in {env}: {noted.ending}, attempt {noted.attempt}, {noted.at}", markup=False)
 
 
 @app.command()

@@ -1,14 +1,18 @@
-"""Promotion: proposes that production runs what staging runs. The file is copied byte for byte; a merge promotes."""
+"""Promotion: proposes that production runs what staging runs. The file is copied; a merge promotes."""
 
+from dataclasses import replace
 from pathlib import Path
 
 from models.errors import ConfigError, GateClosed
-from models.release import Release, read_release, release_path
+from models.release import Release, read_release, release_path, render_release
 from pipelines import forge
 from pipelines.gitstore import open_store
+from pipelines.standing import Ending, last, refuse_aborted
 
 
-def promote(repo: str | Path, model: str, to: str = "production", *, base: str = "main") -> forge.Proposal:
+def promote(
+    repo: str | Path, model: str, to: str = "production", *, base: str = "main", again: bool = False
+) -> forge.Proposal:
     """Opens the proposal that copies staging's release.yaml.
 
     Args:
@@ -16,13 +20,15 @@ def promote(repo: str | Path, model: str, to: str = "production", *, base: str =
         model: the model's name.
         to: the environment that is to run it.
         base: the branch that says what runs where.
+        again: sends a version whose rollout there was aborted through the gates once more, as a new attempt.
 
     Returns:
         The open proposal; the same again where it is open already.
 
     Raises:
         ConfigError: there is nothing to promote to under that name, or no such model on the base.
-        GateClosed: nothing was released to staging, or production runs the same already.
+        GateClosed: nothing was released to staging, production runs the same already, or the version's last rollout
+            there was aborted and `again` was not asked for.
     """
     if to != "production":
         raise ConfigError([f"to: got {to!r}, must be 'production': staging's releases are proposed by training"])
@@ -36,17 +42,28 @@ def promote(repo: str | Path, model: str, to: str = "production", *, base: str =
     staging, production = (read_release(text or "") for text in texts)
     if not staging.is_released:
         raise GateClosed(f"{model}: nothing is released to staging: merge a proposal for staging first")
-    if staging == production:
-        raise GateClosed(f"{model}: {to} already runs version {staging.version} ({staging.digest})")
+    release = _another_attempt(staging, to) if again else staging
+    refuse_aborted(release, to)
+    if release == production:
+        raise GateClosed(f"{model}: {to} already runs version {release.version} ({release.digest})")
     return forge.open_proposal(
         repo,
         forge.branch_name(to, model, staging.version),
         base,
-        {target: texts[0] or ""},
-        f"release: {model} {staging.version} to {to}",
-        _body(production, staging, to),
+        {target: render_release(release)},
+        f"release: {model} {release.version} to {to}",
+        _body(production, release, to),
         in_order_of_history=False,
     )
+
+
+def _another_attempt(release: Release, to: str) -> Release:
+    found = last(release, to)
+    if found is None or found.ending is not Ending.ABORTED:
+        got = "completed" if found else "not there yet"
+        name = f"{release.model} version {release.version}"
+        raise ConfigError([f"again: {name} was {got} in {to}, only an aborted one is tried again"])
+    return replace(release, attempt=str(found.attempt + 1))
 
 
 def _body(before: Release, after: Release, to: str) -> str:
@@ -56,8 +73,9 @@ def _body(before: Release, after: Release, to: str) -> str:
         ("commit", before.commit, after.commit),
         ("run", before.run, after.run),
         ("image", before.image, after.image),
+        ("attempt", before.attempt, after.attempt),
     ]
     lines = [f"| {name} | `{old}` | `{new}` |{'' if old == new else ' changes |'}" for name, old, new in rows]
     lines = [line if line.endswith("changes |") else f"{line} |" for line in lines]
     table = "\n".join([f"| | {to} now | after the merge | |", "|---|---|---|---|", *lines])
-    return f"{table}\n\nStaging runs this release. Merging promotes it; `git revert` of the merge's change rolls back."
+    return f"{table}\n\nStaging runs this version. Merging promotes it; `git revert` of the merge's change rolls back."

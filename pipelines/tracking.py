@@ -151,6 +151,17 @@ def find_version(model: str, number: str) -> Version:
     raise RunNotFound(f"{model} version {number} is not registered at {_uri()}; registered are: {have}")
 
 
+def tag_version(model: str, number: str, tags: Mapping[str, str]) -> None:
+    """Adds tags to a version, over those of the same name; what it is made of cannot be changed.
+
+    Raises:
+        RunNotFound: the model has no such version.
+    """
+    find_version(model, number)
+    for name, value in tags.items():
+        _client().set_model_version_tag(model, number, name, value)
+
+
 def get_run(run_id: str) -> Run:
     """One run by its id.
 

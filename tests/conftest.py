@@ -1,7 +1,10 @@
 """What every test shares: telemetry is off, and a test reads no git settings and writes nothing to the home folder."""
 
 import os
+import shutil
 from pathlib import Path
+
+import pytest
 
 CACHE = Path(__file__).resolve().parent.parent / "build" / "cache"
 
@@ -21,3 +24,25 @@ os.environ.update(
         "GIT_COMMITTER_EMAIL": "ada@example.org",
     }
 )
+
+
+@pytest.fixture(scope="session")
+def empty_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An MLflow store with its tables, made once: that takes seconds, a copy none."""
+    from pipelines import tracking
+
+    path = tmp_path_factory.mktemp("mlflow") / "store.db"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{path}")
+        tracking.runs("nothing")
+    return path
+
+
+@pytest.fixture
+def store(empty_store: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+    """A store of the test's own; its address."""
+    shutil.copyfile(empty_store, tmp_path / "mlflow.db")
+    uri = f"sqlite:///{tmp_path / 'mlflow.db'}"
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", uri)
+    monkeypatch.setenv("MAINLINE_ARTIFACT_ROOT", (tmp_path / "artifacts").as_uri())
+    return uri

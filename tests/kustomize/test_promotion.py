@@ -8,6 +8,7 @@ import pytest
 
 from models.errors import GateClosed
 from models.release import Release, release_path, render_release
+from pipelines import tracking
 from pipelines.build import build_overlay, main, objects, refuse_on_cluster
 from pipelines.forge import merge
 from pipelines.promote import promote
@@ -19,8 +20,10 @@ def git(folder: Path, *arguments: str) -> str:
 
 
 def test_promotion_changes_one_file_and_its_revert_builds_the_same_bytes(
-    tool: None, scratch: Path, tmp_path: Path, release_of: Callable[..., Release]
+    tool: None, store: str, scratch: Path, tmp_path: Path, release_of: Callable[..., Release]
 ) -> None:
+    for known in (release_of("iris", "1"), release_of("iris", "2")):
+        tracking.register_version("iris", run_id=known.run, uri=known.uri, digest=known.digest, tags={})
     for environment, version in (("staging", "2"), ("production", "1")):
         file = scratch / release_path(environment, "iris")
         file.write_text(render_release(release_of("iris", version)), encoding="utf-8")

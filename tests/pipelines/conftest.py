@@ -1,6 +1,5 @@
 """A small world for the steps: a source tree with a regression and a classification, and an MLflow store."""
 
-import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,7 +11,6 @@ import pytest
 import yaml
 
 from models.release import release_path, render_release, unreleased
-from pipelines import tracking
 from pipelines.lineage import Origin
 
 COMMIT = "a" * 40
@@ -134,23 +132,3 @@ def origin() -> Callable[..., Origin]:
         return Origin(**{"model": model, "workflow": f"{model}-aaa", "dirty": False, **fixed, **changes})
 
     return make
-
-
-@pytest.fixture(scope="session")
-def empty_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """An MLflow store with its tables, made once: that takes seconds, a copy none."""
-    path = tmp_path_factory.mktemp("mlflow") / "store.db"
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{path}")
-        tracking.runs("nothing")
-    return path
-
-
-@pytest.fixture
-def store(empty_store: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
-    """A store of the test's own; its address."""
-    shutil.copyfile(empty_store, tmp_path / "mlflow.db")
-    uri = f"sqlite:///{tmp_path / 'mlflow.db'}"
-    monkeypatch.setenv("MLFLOW_TRACKING_URI", uri)
-    monkeypatch.setenv("MAINLINE_ARTIFACT_ROOT", (tmp_path / "artifacts").as_uri())
-    return uri

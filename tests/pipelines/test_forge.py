@@ -5,7 +5,6 @@ import signal
 import subprocess
 import sys
 import time
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -14,7 +13,6 @@ from models.errors import ConfigError, GateClosed
 from models.release import Release, release_path, render_release, unreleased
 from pipelines.forge import Proposal, State, close, merge, open_proposal, open_proposals
 from pipelines.gitstore import GitFailed
-from pipelines.promote import promote
 
 GRACE = "Grace Approver <grace@example.org>"
 PATH = release_path("staging", "iris")
@@ -181,34 +179,6 @@ def test_missing_base_and_missing_remote_are_named(work: Path, origin: Path, tmp
         open_proposal(origin, "propose/staging/iris/1", "trunk", {PATH: text}, "t", "b", False)
     with pytest.raises(GitFailed, match="nowhere"):
         open_proposals(tmp_path / "nowhere")
-
-
-def test_promotion_copies_the_file_and_refuses_where_there_is_nothing_to_do(work: Path, origin: Path) -> None:
-    with pytest.raises(GateClosed, match="nothing is released to staging"):
-        promote(origin, "iris")
-    merge(origin, propose(origin, release(work, 1)).branch, GRACE)
-    proposal = promote(origin, "iris")
-    assert proposal.branch == "propose/production/iris/1"
-    assert promote(origin, "iris").commit == proposal.commit
-    merge(origin, proposal.branch, GRACE)
-    assert git(origin, "show", f"main:{PATH}") == git(origin, "show", f"main:{release_path('production', 'iris')}")
-    with pytest.raises(GateClosed, match="already runs version 1"):
-        promote(origin, "iris")
-    with pytest.raises(ConfigError, match="must be 'production'"):
-        promote(origin, "iris", "stagin")
-    with pytest.raises(ConfigError, match="is 'digits' a model there"):
-        promote(origin, "digits")
-
-
-def test_promotion_may_go_back_to_an_older_commit(work: Path, origin: Path) -> None:
-    for version, behind in ((1, 1), (2, 0)):
-        merge(origin, propose(origin, release(work, version, behind=behind)).branch, GRACE)
-        merge(origin, promote(origin, "iris").branch, GRACE)
-    git(work, "pull", "-q", "--ff-only", "origin", "main")
-    (work / PATH).write_text(render_release(replace(release(work, 1), commit="a" * 40)), encoding="utf-8")
-    git(work, "commit", "-qam", "staging goes back")
-    git(work, "push", "-q", "origin", "main")
-    assert promote(origin, "iris").state is State.OPEN
 
 
 KILLED = """
