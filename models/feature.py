@@ -36,7 +36,8 @@ class Feature(Declared):
     """One input of a model.
 
     `min` and `max` are numbers, or ISO dates for a date; both ends belong to the range. A missing category is null
-    outside (`missing_token` is understood too), and the index after the last category inside the graph.
+    outside (`missing_token` is understood too), and the index after the last category inside the graph. Values of a
+    `sensitive` feature are not recorded by the capture log; so the judge of drift does not see them.
     """
 
     name: Name
@@ -50,6 +51,7 @@ class Feature(Declared):
     missing_token: Name = "(missing)"  # noqa: S105  (no password)
     unknown: Literal["as_missing", "refuse"] = "refuse"
     encoding: Literal["days", "year_fraction"] | None = None
+    sensitive: bool = False
 
     @model_validator(mode="after")
     def _obeys_rules(self) -> Self:

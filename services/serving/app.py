@@ -58,7 +58,7 @@ def create(state: State, *, lifespan: Lifespan | None = None, capture: Capture |
         state.metrics.rows.inc(len(rows))
         request_id = request.state.request_id
         if capture is not None:
-            capture.offer(request_id, rows, answered.predictions, n_bytes=len(raw))
+            capture.offer(request_id, rows, answered.predictions, body_bytes=len(raw))
         told = {"predictions": answered.predictions, "warnings": warnings(answered.warnings)}
         return _json({**identity, "request_id": request_id, **told})
 

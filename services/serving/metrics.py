@@ -67,6 +67,12 @@ class Metrics:
         self.captured = Counter(
             "mainline_captured", "Requests that the capture log wrote.", names, registry=self.registry
         ).labels(*values)
+        self.capture_dropped_rows = Counter(
+            "mainline_capture_dropped_rows", "Rows that the capture log gave up.", names, registry=self.registry
+        ).labels(*values)
+        self.captured_rows = Counter(
+            "mainline_captured_rows", "Rows that the capture log wrote.", names, registry=self.registry
+        ).labels(*values)
         Gauge(
             "mainline_model_info",
             "Always 1; joins model and version to the digest.",

@@ -78,9 +78,7 @@ def run(settings: Settings) -> int:
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         # A daemon: a fetch that hangs must not keep a process that was told to end.
-        threading.Thread(target=_load, args=(state, server), name="load", daemon=True).start()
-        if capture is not None:
-            capture.start()
+        threading.Thread(target=_load, args=(state, server, capture), name="load", daemon=True).start()
         yield
         if capture is not None:
             capture.close()
@@ -105,7 +103,7 @@ def run(settings: Settings) -> int:
     return 1 if state.failure else 0
 
 
-def _load(state: State, server: Server) -> None:
+def _load(state: State, server: Server, capture: Capture | None) -> None:
     """Loads in a thread of its own, so that /healthz and /ready answer meanwhile."""
     log.info("loading", extra={"uri": state.settings.uri})
     try:
@@ -118,6 +116,8 @@ def _load(state: State, server: Server) -> None:
         server.should_exit = True
         return
     state.metrics.load_seconds.set(served.load_seconds)
+    if capture is not None:
+        capture.start(feature.name for feature in served.bundle.features if feature.sensitive)
     gc.collect()
     gc.freeze()  # the model and the application live as long as the process: collections need not walk them
     state.served = served

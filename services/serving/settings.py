@@ -40,6 +40,7 @@ class Settings:
         body_seconds: longest time that a client may take to send a request's body.
         capture_uri: folder of the capture log; empty turns it off.
         capture_sample: share of answered requests that are captured, in [0, 1].
+        capture_flush_seconds: time between two parts; what a node that dies takes with it.
         pod_template_hash: label of the ReplicaSet that this pod belongs to; partitions the capture log.
     """
 
@@ -56,6 +57,7 @@ class Settings:
     body_seconds: float = 10.0
     capture_uri: str = ""
     capture_sample: float = 1.0
+    capture_flush_seconds: float = 10.0
     pod_template_hash: str = "local"
 
 
@@ -73,6 +75,7 @@ KNOWN = (
     "MAINLINE_BODY_SECONDS",
     "MAINLINE_CAPTURE_URI",
     "MAINLINE_CAPTURE_SAMPLE",
+    "MAINLINE_CAPTURE_FLUSH_SECONDS",
     "MAINLINE_POD_TEMPLATE_HASH",
 )
 
@@ -100,6 +103,7 @@ def read(environment: Mapping[str, str]) -> Settings:
         body_seconds=reader.number("MAINLINE_BODY_SECONDS", 10.0, 0.1, 3600.0, float),
         capture_uri=reader.matching("MAINLINE_CAPTURE_URI", _URI, "a folder at file://, s3:// or gs://", default=""),
         capture_sample=reader.number("MAINLINE_CAPTURE_SAMPLE", 1.0, 0.0, 1.0, float),
+        capture_flush_seconds=reader.number("MAINLINE_CAPTURE_FLUSH_SECONDS", 10.0, 0.1, 3600.0, float),
         pod_template_hash=reader.matching(
             "MAINLINE_POD_TEMPLATE_HASH",
             re.compile(r"[a-z0-9]+"),

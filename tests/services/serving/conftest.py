@@ -89,7 +89,9 @@ def _graph(task: str, n_features: int) -> bytes:
     return bytes(model.SerializeToString())
 
 
-def make_bundle(root: Path, *, task: str = "regression", golden_shift: float = 0.0) -> Made:
+def make_bundle(
+    root: Path, *, task: str = "regression", golden_shift: float = 0.0, features: tuple[Feature, ...] = FEATURES
+) -> Made:
     """A bundle of `task`; with a `golden_shift` it fails its self-test."""
     # The sum with days of thousands, in float32: exact to about 0.001.
     code = [41.5, 6.0, 1.0, 1.0, 13938.0]
@@ -104,7 +106,7 @@ def make_bundle(root: Path, *, task: str = "regression", golden_shift: float = 0
     manifest = Manifest(
         model="house",
         task="classification" if task == "classification" else "regression",
-        inputs=FEATURES,
+        inputs=features,
         outputs=outputs,
         classes=("cheap", "dear") if task == "classification" else (),
         lineage=LINEAGE,

@@ -1,8 +1,11 @@
 """The real process: what it refuses to start with, what it logs, and that it loses no request while it ends."""
 
 import dataclasses
+import gzip
 import json
+import re
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -15,14 +18,16 @@ import pytest
 
 from models.errors import MainlineError
 from services.serving.loader import load
-from tests.services.serving.conftest import ROW, Made, Running, environment, make_bundle
+from tests.services.serving.conftest import FEATURES, ROW, Made, Running, environment, make_bundle
 
 Start = Callable[..., Running]
 
 
 def test_sigterm_under_load_loses_no_request(start: Start, regression: Made, tmp_path: Path) -> None:
-    running = start(regression.settings, MAINLINE_CAPTURE_URI=tmp_path.as_uri(), MAINLINE_CAPTURE_SAMPLE="1")
+    variables = {"MAINLINE_CAPTURE_URI": tmp_path.as_uri(), "MAINLINE_CAPTURE_FLUSH_SECONDS": "0.2"}
+    running = start(regression.settings, **variables)
     lost: list[str] = []
+    ids: list[str] = []
     answered, closed = [0] * 4, [0] * 4
     leave = threading.Event()
 
@@ -37,6 +42,7 @@ def test_sigterm_under_load_loses_no_request(start: Start, regression: Made, tmp
                     continue
                 if answer.status_code != 200:
                     lost.append(answer.text)
+                ids.append(answer.headers["x-request-id"])
                 answered[index] += 1
                 closed[index] += answer.headers.get("connection") == "close"
 
@@ -57,7 +63,75 @@ def test_sigterm_under_load_loses_no_request(start: Start, regression: Made, tmp
     events = [json.loads(line) for line in lines]
     assert [event["event"] for event in events] == ["loading", "ready", "draining", "ended"]
     assert {event["digest"] for event in events} == {regression.digest}
-    assert len(list(tmp_path.rglob("*.jsonl.gz"))) == 1  # flushed at the end
+    assert sorted(_captured(tmp_path)) == sorted(ids), "every answered request is in the capture log, once"
+
+
+def test_sensitive_feature_of_the_bundle_is_not_captured(start: Start, tmp_path: Path) -> None:
+    features = tuple(feature.model_copy(update={"sensitive": feature.name == "age"}) for feature in FEATURES)
+    made = make_bundle(tmp_path, features=features)
+    running = start(made.settings, MAINLINE_CAPTURE_URI=(tmp_path / "log").as_uri(), MAINLINE_POD_TEMPLATE_HASH="5d8f")
+    assert httpx2.post(f"{running.url}/predict", json=ROW).status_code == 200
+    running.process.send_signal(signal.SIGTERM)
+    running.end()
+    (part,) = (tmp_path / "log").glob("model=house/version=7/hash=5d8f/hour=*/*.jsonl.gz")
+    header, line = [json.loads(line) for line in gzip.decompress(part.read_bytes()).splitlines()]
+    assert (header["masked"], set(line["features"])) == (["age"], set(ROW) - {"age"})
+
+
+def _captured(folder: Path) -> list[str]:
+    """Request ids of every row in every part."""
+    parts = [gzip.decompress(part.read_bytes()).splitlines() for part in folder.rglob("*.jsonl.gz")]
+    assert len(parts) > 1
+    return [json.loads(line)["request_id"] for _, *lines in parts for line in lines]
+
+
+def test_store_that_cannot_be_written_fails_no_request_and_recovers(
+    start: Start, regression: Made, tmp_path: Path
+) -> None:
+    place = tmp_path / "log"
+    place.write_text("a file where a folder must be")
+    variables = {"MAINLINE_CAPTURE_URI": place.as_uri(), "MAINLINE_CAPTURE_FLUSH_SECONDS": "0.1"}
+    running = start(regression.settings, **variables)
+
+    def ask_until(metric: str) -> None:
+        deadline = time.monotonic() + 10
+        while f"{metric}{{" not in (told := httpx2.get(f"{running.url}/metrics").text) or re.search(
+            rf"{metric}{{[^}}]*}} 0\.0", told
+        ):
+            assert httpx2.post(f"{running.url}/predict", json=ROW).status_code == 200
+            assert time.monotonic() < deadline
+
+    ask_until("mainline_capture_dropped_rows_total")
+    place.unlink()
+    ask_until("mainline_captured_rows_total")
+    running.process.send_signal(signal.SIGTERM)
+    code, _ = running.end()
+    assert code == 0
+
+
+@pytest.mark.slow
+def test_store_that_hangs_delays_the_end_by_seconds_only(start: Start, regression: Made) -> None:
+    with socket.socket() as silent:
+        silent.bind(("127.0.0.1", 0))
+        silent.listen()  # connections are accepted by the kernel, and never answered
+        variables = {
+            "MAINLINE_CAPTURE_URI": "s3://bucket/log",
+            "MAINLINE_CAPTURE_FLUSH_SECONDS": "0.1",
+            "AWS_ENDPOINT_URL": f"http://127.0.0.1:{silent.getsockname()[1]}",
+            "AWS_ALLOW_HTTP": "true",
+            "AWS_ACCESS_KEY_ID": "none",
+            "AWS_SECRET_ACCESS_KEY": "none",
+            "AWS_REGION": "none",
+        }
+        running = start(regression.settings, **variables)
+        for _ in range(20):
+            assert httpx2.post(f"{running.url}/predict", json=ROW).status_code == 200
+            time.sleep(0.02)
+        begun = time.monotonic()
+        running.process.send_signal(signal.SIGTERM)
+        code, lines = running.end()
+    assert (code, 4 < time.monotonic() - begun < 9) == (0, True)
+    assert any(json.loads(line)["event"] == "capture log not written in time" for line in lines)
 
 
 @pytest.mark.slow
