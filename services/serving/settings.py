@@ -3,24 +3,19 @@
 Every problem is reported at once, one line each, as `environment: NAME: got value, rule, what to do`.
 """
 
-import difflib
 import re
 import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeVar
 
 from models.errors import ConfigError
-
-T = TypeVar("T")
+from services.environment import Reader
 
 _NAME = re.compile(r"[a-z][a-z0-9]*")
 _VERSION = re.compile(r"[1-9][0-9]*")
 _DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
 _URI = re.compile(r"(file|s3|gs|https)://\S+")
-# The word that a release carries before its first promotion; it stands where a digest or address will.
-_UNRELEASED = "unreleased"
 _LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR")
 
 
@@ -86,7 +81,7 @@ def read(environment: Mapping[str, str]) -> Settings:
     Raises:
         ConfigError: with one line for each value that is missing, malformed or looks mistyped.
     """
-    reader = _Reader(environment)
+    reader = Reader(environment, KNOWN)
     settings = Settings(
         model=reader.matching("MAINLINE_MODEL", _NAME, "lower-case letters and digits, a letter first, such as iris"),
         version=reader.matching("MAINLINE_MODEL_VERSION", _VERSION, "the registry's version, such as 3"),
@@ -114,52 +109,3 @@ def read(environment: Mapping[str, str]) -> Settings:
     if reader.problems:
         raise ConfigError(reader.problems)
     return settings
-
-
-class _Reader:
-    """Reads values and collects what is wrong with them."""
-
-    def __init__(self, environment: Mapping[str, str]) -> None:
-        self._environment = environment
-        self.problems: list[str] = []
-
-    def matching(self, name: str, pattern: re.Pattern[str], rule: str, default: str | None = None) -> str:
-        value = self._environment.get(name, "")
-        if not value:
-            if default is not None:
-                return default
-            self.problems.append(f"environment: {name}: is not set, must be {rule}{self._meant(name)}")
-        elif value == _UNRELEASED:
-            self.problems.append(
-                f"environment: {name}: got {value!r}: nothing is released here; promote a version first"
-            )
-        elif not pattern.fullmatch(value):
-            self.problems.append(f"environment: {name}: got {value!r}, must be {rule}")
-        return value
-
-    def number(self, name: str, default: float, low: float, high: float, kind: Callable[[str], float]) -> float:
-        text = self._environment.get(name, "")
-        if not text:
-            return default
-        try:
-            value = kind(text)
-        except ValueError:
-            value = float("nan")  # compares false below, and is reported there with the text itself
-        if not low <= value <= high:
-            noun = "whole number" if kind is int else "number"
-            self.problems.append(f"environment: {name}: got {text!r}, must be a {noun} from {low:g} to {high:g}")
-            return default
-        return value
-
-    def among(self, name: str, allowed: tuple[str, ...], default: str) -> str:
-        value = self._environment.get(name) or default
-        if value not in allowed:
-            near = difflib.get_close_matches(value.upper(), allowed, 1)
-            meant = f"; did you mean {near[0]!r}?" if near else ""
-            self.problems.append(f"environment: {name}: got {value!r}, must be one of {', '.join(allowed)}{meant}")
-        return value
-
-    def _meant(self, name: str) -> str:
-        strangers = [key for key in self._environment if key.startswith("MAINLINE_") and key not in KNOWN]
-        near = difflib.get_close_matches(name, strangers, 1, 0.8)
-        return f"; {near[0]} is set: did you mean {name}?" if near else ""
