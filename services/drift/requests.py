@@ -1,0 +1,123 @@
+"""What `POST /judge` takes. Argo resolves every argument to a string, so numbers may come quoted and durations as "10m".
+
+A request that breaks a rule is the caller's error (4xx); all that goes wrong later is an inconclusive judgement.
+"""
+
+import re
+from datetime import timedelta
+from typing import Annotated, Any, Literal
+from urllib.parse import urlsplit
+
+from pydantic import AfterValidator, BeforeValidator, Field, StringConstraints, TypeAdapter
+
+from models.declaration import Declared
+
+_PARTS = re.compile(r"(\d+(?:\.\d+)?)(ms|[smhdw])")
+_SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86_400.0, "w": 604_800.0}
+MAX_WINDOW = timedelta(days=7)
+
+
+def duration(value: object) -> object:
+    """A Prometheus duration ("1h30m") as a timedelta; pydantic judges what is neither.
+
+    Raises:
+        ValueError: it is no such duration.
+    """
+    if not isinstance(value, str):
+        return value
+    parts = _PARTS.findall(value)
+    if not parts or "".join(number + unit for number, unit in parts) != value:
+        raise ValueError(f'got {value!r}, must be a duration such as "30m" or "1h30m"')
+    return timedelta(seconds=sum(float(number) * _SECONDS[unit] for number, unit in parts))
+
+
+def _within(value: timedelta) -> timedelta:
+    if not timedelta(0) < value <= MAX_WINDOW:
+        raise ValueError(f"got {value}, must be above 0 and at most {MAX_WINDOW.days} days")
+    return value
+
+
+def _server(value: str) -> str:
+    parts = urlsplit(value)
+    if parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.fragment:
+        raise ValueError(f"got {value!r}, must be http://host:port")
+    return value.rstrip("/")
+
+
+Window = Annotated[timedelta, BeforeValidator(duration), AfterValidator(_within)]
+Model = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9]*$")]
+Hash = Annotated[str, StringConstraints(pattern=r"^[a-z0-9]{1,63}$")]
+Count = Annotated[int, Field(ge=1, le=5000)]
+Alpha = Annotated[float, Field(gt=0, le=0.1)]
+Distance = Annotated[float, Field(gt=0, le=100, allow_inf_nan=False)]
+Server = Annotated[str, AfterValidator(_server)]
+
+
+class _Common(Declared):
+    """Who is judged, over which time, and how sure the judge must be.
+
+    `alpha` is the probability with which one look may fail a candidate that differs in nothing.
+    """
+
+    model: Model
+    candidate_hash: Hash
+    stable_hash: Hash
+    window: Window
+    min_rows: Count = 500
+    min_distinct_rows: Count = 100
+    alpha: Alpha = 0.001
+
+
+class InputsRequest(_Common):
+    """Is the candidate sent what it was trained for?
+
+    `max_distance`: in standard deviations of the reference for numbers, Jensen-Shannon distance for categories.
+    `compare`: with stable's rows of the same time, or of the time before the candidate's first row.
+    """
+
+    check: Literal["inputs"]
+    max_distance: Distance
+    compare: Literal["same", "before"] = "same"
+
+
+class PredictionsRequest(_Common):
+    """Does the candidate answer as announced? Both limits in standard deviations of stable's answers.
+
+    `max_beyond_announced`: how far the live difference from stable may be from the announced one.
+    `max_announced`: how large the difference may be, announced or live, without a person raising the limit.
+    """
+
+    check: Literal["predictions"]
+    max_beyond_announced: Distance
+    max_announced: Distance
+    compare: Literal["same", "before"] = "same"
+
+
+class ReplayRequest(_Common):
+    """The same rows to preview and active: answers, errors and latency pair by pair.
+
+    `max_latency_ratio` counts where the candidate's p95 is above `latency_floor_seconds`.
+    """
+
+    check: Literal["replay"]
+    candidate_url: Server
+    stable_url: Server
+    rows: Count = 300
+    max_beyond_announced: Distance
+    max_announced: Distance
+    max_error_ratio: Annotated[float, Field(ge=0, lt=1)] = 0.0
+    max_latency_ratio: Annotated[float, Field(ge=1, allow_inf_nan=False)] = 2.0
+    latency_floor_seconds: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 0.025
+
+
+JudgeRequest = InputsRequest | PredictionsRequest | ReplayRequest
+_ADAPTER: TypeAdapter[JudgeRequest] = TypeAdapter(Annotated[JudgeRequest, Field(discriminator="check")])
+
+
+def parse(document: Any) -> JudgeRequest:
+    """The request that a JSON document states.
+
+    Raises:
+        pydantic.ValidationError: with every rule that it breaks.
+    """
+    return _ADAPTER.validate_python(document)
