@@ -1,4 +1,4 @@
-"""What `POST /judge` takes. Argo resolves every argument to a string, so numbers may come quoted and durations as "10m".
+"""What `POST /judge` takes. Argo resolves arguments to strings, so numbers may come quoted and durations as "10m".
 
 A request that breaks a rule is the caller's error (4xx); all that goes wrong later is an inconclusive judgement.
 """
