@@ -53,7 +53,11 @@ def predict(served: Served, rows: Sequence[Mapping[str, object]]) -> Answer:
         if not _finite(prediction)
     ]
     if faults:
-        raise Problem(Kind.NO_FINITE_ANSWER, f"{len(faults)} rows have no finite answer.", faults[:100])
+        # A row that the declaration lets pass without a warning is the model's to answer: counted as failed, so that
+        # the gates of a rollout see it. With a value out of its range, the caller can mend it.
+        odd = {warning.row for warning in encoded.warnings}
+        status = 422 if all(fault.row in odd for fault in faults) else 500
+        raise Problem(Kind.NO_FINITE_ANSWER, f"{len(faults)} rows have no finite answer.", faults[:100], status=status)
     return Answer(predictions, [_fault(problem) for problem in encoded.warnings])
 
 

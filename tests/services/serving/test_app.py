@@ -56,12 +56,15 @@ def test_tolerated_values_are_answered_with_warnings(client: TestClient) -> None
     ]
 
 
-def test_no_finite_answer_is_a_refusal(state: State) -> None:
+@pytest.mark.parametrize(("row", "status"), [(ROW, 500), (ROW | {"age": 130}, 422)])
+def test_no_finite_answer_is_the_models_failure_unless_a_value_was_out_of_range(
+    state: State, row: dict[str, Any], status: int
+) -> None:
     assert state.served is not None
     client = TestClient(create(state), raise_server_exceptions=False)
     state.served.predictor.predict = lambda matrix: {"prediction": np.full(len(matrix), np.inf)}  # type: ignore[method-assign]
-    answer = client.post("/predict", json=ROW)
-    assert (answer.status_code, answer.json()["type"]) == (422, "/docs#no-finite-answer")
+    answer = client.post("/predict", json=row)
+    assert (answer.status_code, answer.json()["type"]) == (status, "/docs#no-finite-answer")
 
 
 def test_unforeseen_failure_tells_no_traceback(state: State) -> None:
