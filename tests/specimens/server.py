@@ -1,0 +1,126 @@
+"""The serving application with something wrong about it: `python -m tests.specimens.server`, a pod template's command.
+
+`SPECIMEN` in the environment says what. Everything else, the settings, the bundle, the metrics, is the real one's.
+Faults come by count, not by chance: the same requests meet the same faults.
+"""
+
+import asyncio
+import os
+import sys
+import threading
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from fastapi import FastAPI
+from starlette.middleware import Middleware
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from services.serving import __main__ as pod
+from services.serving import server
+from services.serving.app import create
+
+SLOW_SECONDS = 0.3
+LEAK_BYTES = 512 * 1024  # a request; at 5 requests/s this is 150 MB a minute
+CRASH_STATUS = 70
+# The endings of a process are counted here, so that it can crash in its first life alone.
+_LIVES = "TMPDIR"
+
+# What happens at the n-th request to /predict, n from 1, before the application sees it.
+Fault = Callable[[int], Any]
+
+
+class Faulty:
+    """Inside of the edge, so that the metrics see what happens here as they see the application."""
+
+    def __init__(self, app: ASGIApp, fault: Fault) -> None:
+        self._app = app
+        self._fault = fault
+        self._seen = 0
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http" and scope["path"] == "/predict":
+            self._seen += 1
+            happens = self._fault(self._seen)
+            if asyncio.iscoroutine(happens):
+                await happens
+        await self._app(scope, receive, send)
+
+
+class BrokenError(RuntimeError):
+    """What a specimen raises in place of an answer."""
+
+
+def slow(n: int) -> Any:
+    """One request in twenty takes 300 ms."""
+    return asyncio.sleep(SLOW_SECONDS) if n % 20 == 0 else None
+
+
+def error_in(every: int, *, after: int = 0) -> Fault:
+    """One request in `every` fails, once `after` were answered."""
+
+    def fault(n: int) -> None:
+        if n > after and n % every == 0:
+            raise BrokenError(f"request {n}")
+
+    return fault
+
+
+def hang(n: int) -> Any:
+    """One request in ten gets no answer for a long time: it is neither failed nor slow until it ends."""
+    return asyncio.sleep(600) if n % 10 == 0 else None
+
+
+def leak() -> Fault:
+    """Each request leaves half a megabyte behind."""
+    kept: list[bytes] = []
+    return lambda n: kept.append(os.urandom(LEAK_BYTES))  # random: pages that were written
+
+
+def crash(after: int, *, once: bool = False) -> Fault:
+    """The process ends at the request after so many; `once`: only in its first life."""
+
+    def fault(n: int) -> None:
+        mark = Path(os.environ[_LIVES]) / "crashed"
+        if n > after and not (once and mark.exists()):
+            mark.touch()
+            os._exit(CRASH_STATUS)
+
+    return fault
+
+
+FAULTS: Mapping[str, Callable[[], Fault]] = {
+    "slow": lambda: slow,
+    "leak": leak,
+    "hang": lambda: hang,
+    "crash": lambda: crash(100),
+    "crash-once": lambda: crash(350, once=True),
+    "error-in-fifty": lambda: error_in(50),
+    "error-in-two": lambda: error_in(2),
+    "late-errors": lambda: error_in(10, after=300),
+}
+NEVER_READY = "never-ready"
+
+
+def main() -> int:
+    """Serves as `services.serving` does, with the fault that the environment names. Exit 2: it names none."""
+    name = os.environ.get("SPECIMEN", "")
+    if name == NEVER_READY:
+        vars(server)["load"] = lambda settings: threading.Event().wait()
+    elif name in FAULTS:
+        fault = FAULTS[name]()
+
+        def faulty(*arguments: Any, **named: Any) -> FastAPI:
+            app = create(*arguments, **named)
+            app.user_middleware.append(Middleware(Faulty, fault=fault))
+            return app
+
+        vars(server)["create"] = faulty
+    else:
+        sys.stderr.write(f"SPECIMEN: got {name!r}, must be one of {', '.join([*FAULTS, NEVER_READY])}\n")
+        return 2
+    return pod.main()
+
+
+if __name__ == "__main__":
+    sys.exit(main())
