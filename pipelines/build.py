@@ -62,10 +62,20 @@ def build_overlay(root: Path, environment: str, model: str) -> str:
         near = difflib.get_close_matches(f"{environment}/{model}", known, n=1)
         hint = f"did you mean {near[0]}?" if near else f"there are {', '.join(known) or 'none'}"
         raise ConfigError([f"kustomize/overlays/{environment}/{model}: no such overlay; {hint}"])
-    command = [*tools.kustomize(root), "build", str(folder)]
+    return build_folder(root, f"kustomize/overlays/{environment}/{model}")
+
+
+def build_folder(root: Path, folder: str) -> str:
+    """The objects of any folder of `root` that has a kustomization, as YAML.
+
+    Raises:
+        ConfigError: Kustomize refuses it.
+        ToolMissing: there is no Kustomize.
+    """
+    command = [*tools.kustomize(root), "build", str(root / folder)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode != 0:
-        raise ConfigError([f"kustomize/overlays/{environment}/{model}: does not build: {done.stderr.strip()}"])
+        raise ConfigError([f"{folder}: does not build: {done.stderr.strip()}"])
     return done.stdout
 
 

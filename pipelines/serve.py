@@ -103,25 +103,8 @@ def start(
     timeout_seconds: float = READY_TIMEOUT_SECONDS,
 ) -> Served:
     """Starts a pod's command as a process; `serve` says what may be raised."""
-    if command.image != THIS_MACHINE:
-        raise GateClosed(f"image {command.image!r} is a container's: only {THIS_MACHINE!r} can be run as a process")
-    if UNRELEASED in command.environment.values():
-        raise GateClosed("the pod's environment is unreleased: merge a proposal first")
-    home.mkdir(parents=True, exist_ok=True)
-    port = usable_port(port)
-    environment = process_environment(command, port=port, home=home) | dict(overrides or {})
-    arguments = [sys.executable if command.command[0] == "python" else command.command[0], *command.command[1:]]
-    log = home / "serving.log"
-    with log.open("wb") as output:
-        process = subprocess.Popen(
-            arguments,
-            cwd=home,
-            env=environment,
-            stdin=subprocess.DEVNULL,
-            stdout=output,
-            stderr=subprocess.STDOUT,
-            start_new_session=True,
-        )
+    port, log = usable_port(port), home / "serving.log"
+    process = launch(command, port=port, home=home, overrides=overrides)
     served = Served(process, f"http://127.0.0.1:{port}", digest, log, command.grace_seconds)
     try:
         await_ready(process, served.url + command.ready_path, log, timeout_seconds)
@@ -131,6 +114,32 @@ def start(
         served.stop()
         raise
     return served
+
+
+def launch(
+    command: PodCommand, *, port: int, home: Path, overrides: Mapping[str, str] | None = None
+) -> "subprocess.Popen[bytes]":
+    """Starts a pod's command and returns at once; what it prints goes to the end of `home`/serving.log.
+
+    Raises:
+        GateClosed: its image is a container's, or nothing is released.
+    """
+    if command.image != THIS_MACHINE:
+        raise GateClosed(f"image {command.image!r} is a container's: only {THIS_MACHINE!r} can be run as a process")
+    if UNRELEASED in command.environment.values():
+        raise GateClosed("the pod's environment is unreleased: merge a proposal first")
+    home.mkdir(parents=True, exist_ok=True)
+    arguments = [sys.executable if command.command[0] == "python" else command.command[0], *command.command[1:]]
+    with (home / "serving.log").open("ab") as output:
+        return subprocess.Popen(
+            arguments,
+            cwd=home,
+            env=process_environment(command, port=port, home=home) | dict(overrides or {}),
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
 
 
 def process_environment(command: PodCommand, *, port: int, home: Path) -> dict[str, str]:

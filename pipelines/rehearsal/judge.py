@@ -1,0 +1,51 @@
+"""The real judge, `python -m services.drift`, as a process of the rehearsal."""
+
+import os
+import sys
+from pathlib import Path
+
+from pipelines.rehearsal.child import Child
+from pipelines.serve import usable_port
+
+# It imports Evidently and pandas: 5 s on a busy machine.
+_READY_SECONDS = 40.0
+_GRACE_SECONDS = 5.0
+
+
+def launch(home: Path, *, capture: str, stores: set[str]) -> tuple[Child, str]:
+    """Starts the judge and gives it and its address at once; `await_ready` waits for it.
+
+    Args:
+        home: its folder: cache, reports and log.
+        capture: address of the capture log.
+        stores: addresses below which it may fetch bundles.
+    """
+    port = usable_port(0)
+    inherited = {key: value for key, value in os.environ.items() if not key.startswith("MAINLINE_")}
+    environment = inherited | {
+        "MAINLINE_CAPTURE_URI": capture,
+        "MAINLINE_BUNDLE_STORES": " ".join(sorted(stores)),
+        "MAINLINE_CACHE_DIR": str(home / "cache"),
+        "MAINLINE_REPORTS_DIR": str(home / "reports"),
+        "MAINLINE_HOST": "127.0.0.1",
+        "MAINLINE_PORT": str(port),
+        "ORT_DISABLE_TELEMETRY": "1",
+        "DO_NOT_TRACK": "1",
+    }
+    child = Child.start(
+        "judge",
+        [sys.executable, "-m", "services.drift"],
+        home=home,
+        environment=environment,
+        grace_seconds=_GRACE_SECONDS,
+    )
+    return child, f"http://127.0.0.1:{port}"
+
+
+def await_ready(child: Child, url: str) -> None:
+    """Returns once it answers.
+
+    Raises:
+        NotStarted: it ended, or does not answer in time.
+    """
+    child.await_answer(f"{url}/ready", timeout_seconds=_READY_SECONDS)
