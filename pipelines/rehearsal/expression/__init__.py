@@ -2,8 +2,9 @@
 
 Covered: `result`; nil, booleans, numbers, strings, lists, maps; `[]` with negative positions, `.`, `?.`;
 `+ - * / % **`; comparisons, also chained; `in`, `contains`, `startsWith`, `endsWith`, each with `not`;
-`and or not && || !`; `?:`, `??`; `|`; closures with `#`, `#index` and `.field` in all, any, none, one, filter, map, count
-and sum; len, abs, ceil, floor, round, int, float, string, min, max, mean; isNaN, isInf, isNil, asInt, asFloat, default.
+`and or not && || !`; `?:`, `??`; `|`; closures with `#`, `#index` and `.field` in all, any, none, one, filter, map,
+count, sum; len, abs, ceil, floor, round, int, float, string, min, max, mean; isNaN, isInf, isNil, asInt, asFloat and
+default.
 All else (`matches`, slices, ranges, `let`, `if`, other functions) is refused by its name and column.
 """
 
