@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from models.rows import Encoded, RowProblem, RowsRefused, encode
+from services.problems import Fault, Kind, Problem
 from services.serving.loader import Served
-from services.serving.problems import Fault, Kind, Problem
 
 # A row takes some 10 to 50 us to check and predict, a hop to a thread and back some 100 us. Up to this many rows it
 # would double the latency; above it, computing here would hold up every other request for over a millisecond. The

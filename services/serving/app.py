@@ -9,11 +9,13 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 
-from services.serving import body, docs, refusals, schema
+from services import body
+from services.problems import Problem, encode, warnings
+from services.serving import docs, refusals, schema
 from services.serving.answer import answer
 from services.serving.capture import Capture
 from services.serving.edge import Edge
-from services.serving.problems import Problem, encode, warnings
+from services.serving.rows import rows_of
 from services.serving.state import State
 
 Lifespan = Callable[[FastAPI], AbstractAsyncContextManager[None]]
@@ -53,7 +55,7 @@ def create(state: State, *, lifespan: Lifespan | None = None, capture: Capture |
         served = state.model()
         limits = served.bundle.manifest.serving
         raw = await body.read(request, max_bytes=limits.max_body_bytes, seconds=state.settings.body_seconds)
-        rows = body.rows(body.parse(raw), served.feature_names, max_rows=limits.max_rows)
+        rows = rows_of(body.parse(raw), served.feature_names, max_rows=limits.max_rows)
         answered = await answer(served, rows)
         state.metrics.rows.inc(len(rows))
         request_id = request.state.request_id

@@ -10,8 +10,8 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 
+from services.logs import log
 from services.serving import part
-from services.serving.logs import log
 from services.serving.metrics import Metrics
 from services.serving.part import Captured
 from services.serving.settings import Settings

@@ -5,7 +5,7 @@ from html import escape
 
 from models.bundle import Bundle
 from models.feature import Feature
-from services.serving.problems import TABLE
+from services.problems import TABLE
 from services.serving.schema import bound, example
 
 _STYLE = """

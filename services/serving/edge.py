@@ -8,9 +8,9 @@ from starlette.datastructures import MutableHeaders
 from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from services.serving.logs import log
+from services.logs import log
+from services.problems import Kind, Problem, render
 from services.serving.metrics import Outcome
-from services.serving.problems import Kind, Problem, render
 from services.serving.state import State
 
 _REQUEST_ID = re.compile(rb"[A-Za-z0-9._:-]{1,128}")

@@ -7,8 +7,8 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
-from services.serving.logs import log
-from services.serving.problems import Fault, Kind, Problem, render
+from services.logs import log
+from services.problems import Fault, Kind, Problem, render
 
 ROUTES = ("/healthz", "/ready", "/metadata", "/predict", "/metrics", "/docs", "/openapi.json")
 

@@ -5,7 +5,7 @@ from typing import Any
 
 from models.bundle import Bundle
 from models.feature import Feature
-from services.serving.problems import MEDIA_TYPE, TABLE, Kind
+from services.problems import MEDIA_TYPE, TABLE, Kind
 
 Document = dict[str, Any]
 

@@ -13,10 +13,10 @@ from fastapi import FastAPI
 
 from models.errors import MainlineError
 from models.store import write_bytes
+from services.logs import configure, log
 from services.serving.app import create
 from services.serving.capture import Capture
 from services.serving.loader import load
-from services.serving.logs import configure, log
 from services.serving.metrics import Metrics
 from services.serving.settings import Settings
 from services.serving.state import State

@@ -3,9 +3,9 @@
 import time
 from dataclasses import dataclass, field
 
+from services.problems import Fault, Kind, Problem
 from services.serving.loader import Served
 from services.serving.metrics import Metrics
-from services.serving.problems import Fault, Kind, Problem
 from services.serving.settings import Settings
 
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from starlette.testclient import TestClient
 
-from services.serving.problems import Kind
+from services.problems import Kind
 from tests.services.serving.conftest import ROW, metric
 
 JSON = {"Content-Type": "application/json"}

@@ -91,10 +91,10 @@ class Problem(Exception):  # noqa: N818  (the word of RFC 9457)
         self.status = self.status or TABLE[self.kind][0]
 
 
-def render(problem: Problem, *, path: str, request_id: str) -> Response:
-    """The answer that carries a problem."""
+def render(problem: Problem, *, path: str, request_id: str, explained: str = "/docs") -> Response:
+    """The answer that carries a problem; `explained` is the page with one anchor for each kind."""
     document = {
-        "type": f"/docs#{problem.kind}",
+        "type": f"{explained}#{problem.kind}",
         "title": TABLE[problem.kind][1],
         "status": problem.status,
         "detail": problem.detail,

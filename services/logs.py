@@ -1,6 +1,6 @@
 """Logs as JSON lines on standard output: one event per decision, with its value and rule. Never rows or credentials.
 
-Each line carries model, version and digest, so that a line found anywhere leads back to a commit.
+A server's lines each carry model, version and digest, so that a line found anywhere leads back to a commit.
 """
 
 import json
@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 
 _STANDARD = frozenset(logging.makeLogRecord({}).__dict__) | {"message", "asctime", "color_message", "taskName"}
 
-log = logging.getLogger("mainline.serving")
+log = logging.getLogger("mainline")
 
 
 class JsonLines(logging.Formatter):
