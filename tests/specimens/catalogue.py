@@ -26,7 +26,7 @@ Gate = Literal[
     "enough-samples", "error-ratio", "error-storm", "latency", "saturation", "input-drift", "prediction-shift",
     "replay", "deadline", "standing",
 ]  # fmt: skip
-Traffic = Literal["usual", "quiet", "little", "drifted", "without-rare"]
+Traffic = Literal["usual", "quiet", "little", "drifted"]
 
 
 class _Strict(BaseModel):
