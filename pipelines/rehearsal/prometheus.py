@@ -63,7 +63,6 @@ def _flags(address: str) -> Sequence[str]:
         f"--web.listen-address={address}",
         "--storage.tsdb.path=data",
         "--storage.tsdb.retention.time=2h",
-        "--storage.tsdb.no-lockfile",
         "--query.timeout=10s",
         "--query.max-concurrency=4",
         "--log.level=warn",

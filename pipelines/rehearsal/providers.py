@@ -4,93 +4,66 @@ Whatever the other side does comes back as a `Measured`, never as an exception: 
 """
 
 import json
-import re
 import urllib.error
 import urllib.parse
 import urllib.request
+from collections.abc import Mapping
+from dataclasses import replace
 
+from pipelines.rehearsal.answers import from_prometheus, from_web
 from pipelines.rehearsal.contract import Measured
 from pipelines.rehearsal.metric import Metric, Prometheus, Web
 
 _OPENER = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 _MOST_BYTES = 4 * 2**20
-_PATH = re.compile(r"\{\s*\$?((?:\.[A-Za-z_][\w-]*|\[\d+\]|\['[^']+'\])*)\s*\}")
-_PART = re.compile(r"\.([A-Za-z_][\w-]*)|\[(\d+)\]|\['([^']+)'\]")
+# A provider here is on the same machine: one that is silent for longer than this is as good as gone, and a rehearsal
+# must end. A cluster waits for as long as the template says.
+MOST_SECONDS = 15.0
+
+Document = Mapping[str, object]
 
 
-def measure(metric: Metric) -> Measured:
-    """Asks the metric's provider once."""
+def measure(metric: Metric) -> tuple[Measured, Document]:
+    """Asks the metric's provider once; beside what was measured, the whole answer where it was a JSON object."""
     try:
         if isinstance(metric.provider, Prometheus):
-            return _prometheus(metric.provider)
+            return _prometheus(metric.provider), {}
         return _web(metric.provider)
-    except urllib.error.HTTPError as err:
-        with err:
-            said = err.read(300).decode("utf-8", "replace").strip()
-        return Measured(error=f"received non 2xx response code: {err.code} {said}".rstrip())
     except (OSError, ValueError) as err:
+        provider = metric.provider
+        address = provider.address if isinstance(provider, Prometheus) else provider.url
         reason = err.reason if isinstance(err, urllib.error.URLError) else err
-        return Measured(error=f"{_address(metric)}: {reason}")
-
-
-def json_at(document: object, path: str) -> object:
-    """What lies at a JSONPath of fields and indices, such as `{$.verdict}`.
-
-    Raises:
-        LookupError: there is nothing there.
-        ValueError: the path has more in it than that.
-    """
-    match = _PATH.fullmatch(path.strip())
-    if match is None:
-        raise ValueError(f"jsonPath: got {path!r}, the rehearsal reads fields and indices only, such as {{$.a.b[0]}}")
-    for field, index, quoted in _PART.findall(match[1]):
-        if index:
-            if not isinstance(document, list) or int(index) >= len(document):
-                raise LookupError(f"no item {index}")
-            document = document[int(index)]
-        else:
-            name = field or quoted
-            if not isinstance(document, dict) or name not in document:
-                raise LookupError(f"{name} is not found")
-            document = document[name]
-    return document
+        return Measured(error=f"{address}: {reason or type(err).__name__}"), {}
 
 
 def _prometheus(asked: Prometheus) -> Measured:
-    form = urllib.parse.urlencode({"query": asked.query, "timeout": f"{asked.timeout_seconds:g}s"}).encode()
-    request = urllib.request.Request(  # noqa: S310  (the address that the rehearsal gave)
-        f"{asked.address.rstrip('/')}/api/v1/query", data=form, headers=dict(asked.headers)
-    )
-    with _OPENER.open(request, timeout=asked.timeout_seconds) as answer:
-        document = json.loads(answer.read(_MOST_BYTES))
-    data = document.get("data", {})
-    if data.get("resultType") == "vector":
-        return Measured(value=[float(sample["value"][1]) for sample in data["result"]])
-    if data.get("resultType") == "scalar":
-        return Measured(value=float(data["result"][1]))
-    return Measured(error=f"Prometheus metric type not supported: {data.get('resultType')}")
+    seconds = min(asked.timeout_seconds, MOST_SECONDS)
+    form = {"query": asked.query, "timeout": f"{seconds:g}s"}
+    url = f"{asked.address.rstrip('/')}/api/v1/query"
+    _, text = _called(url, urllib.parse.urlencode(form).encode(), dict(asked.headers), "POST", seconds)
+    return from_prometheus(json.loads(text))
 
 
-def _web(asked: Web) -> Measured:
-    data = asked.body.encode() if asked.body is not None else None
-    request = urllib.request.Request(  # noqa: S310  (the address that the rehearsal gave)
-        asked.url, data=data, headers=dict(asked.headers), method=asked.method
-    )
-    with _OPENER.open(request, timeout=asked.timeout_seconds) as answer:
-        text = answer.read(_MOST_BYTES).decode("utf-8", "replace")
+def _web(asked: Web) -> tuple[Measured, Document]:
+    body = asked.body.encode() if asked.body is not None else None
+    seconds = min(asked.timeout_seconds, MOST_SECONDS)
+    status, text = _called(asked.url, body, dict(asked.headers), asked.method, seconds)
+    measured = from_web(status, text, asked.json_path)
+    if measured.link:
+        measured = replace(measured, link=urllib.parse.urljoin(asked.url, measured.link))
     try:
         document = json.loads(text)
     except ValueError:
-        return Measured(value=text, unread=True)
-    detail, link = "", ""
-    if isinstance(document, dict):
-        detail = str(document.get("reason") or "")
-        link = urllib.parse.urljoin(asked.url, str(document["report"])) if document.get("report") else ""
+        document = {}
+    return measured, document if isinstance(document, dict) else {}
+
+
+def _called(url: str, body: bytes | None, headers: Mapping[str, str], method: str, seconds: float) -> tuple[int, bytes]:
+    """Status and text of an answer, whatever the status."""
+    request = urllib.request.Request(url, data=body, headers=dict(headers), method=method)  # noqa: S310  (http, given by the rehearsal)
     try:
-        return Measured(value=json_at(document, asked.json_path), detail=detail, link=link)
-    except LookupError as err:
-        return Measured(error=f"Could not find JSONPath in body: {err}", detail=detail, link=link)
-
-
-def _address(metric: Metric) -> str:
-    return metric.provider.address if isinstance(metric.provider, Prometheus) else metric.provider.url
+        with _OPENER.open(request, timeout=seconds) as answer:
+            return answer.status, answer.read(_MOST_BYTES)
+    except urllib.error.HTTPError as err:
+        with err:
+            return err.code, err.read(_MOST_BYTES)

@@ -59,6 +59,7 @@ class Traffic:
         self.rate, self.seed, self.n_rows = rate, seed, len(rows)
         self._bodies = [json.dumps(row).encode() for row in rows]
         self._share = 0.0
+        self._reachable = set(addresses)
         self._stopping = threading.Event()
         self._began = 0.0
         self._waiting: dict[str, queue.SimpleQueue[tuple[float, int] | None]] = {
@@ -81,6 +82,10 @@ class Traffic:
         """From now on the candidate gets this share of the requests, 0 to 1."""
         self._share = share
 
+    def reachable(self, name: str, is_so: bool) -> None:
+        """Whether a server is among the endpoints; while it is not, the other gets its requests."""
+        (self._reachable.add if is_so else self._reachable.discard)(name)
+
     @property
     def seconds(self) -> float:
         """Since the beginning."""
@@ -97,13 +102,15 @@ class Traffic:
                 thread.join(timeout=_PATIENCE_SECONDS)
 
     def _dispatch(self) -> None:
-        names = list(self._waiting)
         for shot in plan(self.seed, len(self._bodies), self.rate):
             due = self._began + shot.at
             if self._stopping.wait(max(0.0, due - time.monotonic())):
                 return
             name = "candidate" if shot.draw < self._share else "stable"
-            self._waiting[name if name in self._waiting else names[0]].put((due, shot.row))
+            if name not in self._reachable:
+                name = next(iter(self._reachable), name)
+            if name in self._waiting:
+                self._waiting[name].put((due, shot.row))
 
     def _send(self, name: str, url: str) -> None:
         host = urlsplit(url)
