@@ -8,13 +8,14 @@ import os
 import sys
 import time
 from collections.abc import Mapping
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
 
 import typer
 from rich.console import Console
 
-from models.errors import MainlineError
+from models.errors import GateClosed, MainlineError
 
 app = typer.Typer(
     help=__doc__,
@@ -130,6 +131,37 @@ def changed(
     changes = changed_between(repository_root(Path.cwd()), old, new)
     lines = [f"{model}  {changes.reasons[model]}" for model in changes.models] or ["nothing to train"]
     _show({"models": list(changes.models), "reasons": dict(changes.reasons)}, "\n".join(lines), as_json=as_json)
+
+
+@app.command()
+def check(
+    base: Annotated[str, typer.Argument(help="The branch that would be merged into.", show_default=False)],
+    head: Annotated[str, typer.Argument(help="The branch that would be merged.", show_default=False)],
+    as_json: AsJson = False,
+) -> None:
+    """Which overlays does a pull request concern, so that they must be rehearsed, and is a release refused?
+
+    Example: mainline check main propose/production/diabetes/2
+    """
+    from pipelines.check import concerns
+    from pipelines.settings import Settings
+    from pipelines.source import repository_root
+
+    root = repository_root(Path.cwd())
+    os.environ.update(Settings.from_environ(root).environment())
+    found = concerns(root, base, head)
+    lines = [
+        f"{each.environment} {each.model}: {', '.join(each.changes)}: "
+        + (f"refused: {each.refusal}" if each.refusal else f"mainline rehearse {each.model} --env {each.environment}")
+        for each in found
+    ]
+    _show(
+        {"concerns": [asdict(each) for each in found]},
+        "\n".join(lines) or "no rollout is concerned: nothing to rehearse",
+        as_json=as_json,
+    )
+    if any(each.refusal for each in found):
+        raise typer.Exit(GateClosed.exit_code)
 
 
 @app.command()
