@@ -46,6 +46,7 @@ CALLS: dict[str, Callable[..., Value]] = {
     "timestamp": lambda now, vector: [(nameless(labels), now) for labels, _ in vector_of(vector)],
     "histogram_quantile": lambda now, quantile, vector: histogram_quantile(number_of(quantile), vector_of(vector)),
     "abs": _each(abs),
+    "sqrt": _each(lambda value: math.sqrt(value) if value >= 0 else math.nan),
     "ceil": _each(lambda value: float(math.ceil(value)) if math.isfinite(value) else value),
     "floor": _each(lambda value: float(math.floor(value)) if math.isfinite(value) else value),
     "clamp_min": _each(lambda value, low: math.nan if math.isnan(value) or math.isnan(low) else max(value, low)),

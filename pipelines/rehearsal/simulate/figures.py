@@ -1,0 +1,159 @@
+"""What the rollouts of a bench show together: shares with bounds, times, and the strengths that pass."""
+
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from statistics import median
+
+from scipy.stats import beta
+
+from pipelines.rehearsal.contract import Ending
+
+
+@dataclass(frozen=True, kw_only=True)
+class Played:
+    """One rollout of the bench.
+
+    Attributes:
+        value: of the strength, for order.
+        claimed: gates.yaml claims to stop it.
+        seconds: from the candidate's first pod to the ending.
+        rows_seconds: until the judge had its minimum of rows; infinite where it never had.
+        share: of traffic that the candidate had reached when it ended.
+    """
+
+    kind: str
+    value: float
+    strength: str
+    good: bool
+    claimed: bool
+    model: str
+    strategy: str
+    rate: float
+    seed: int
+    ending: Ending
+    gate: str
+    reason: str
+    seconds: float
+    rows_seconds: float
+    share: float
+
+
+def upper(found: int, of: int, confidence: float = 0.95) -> float:
+    """The share that is not exceeded with this confidence, one-sided (Clopper and Pearson, 1934); 0 of 500: 0.6 %."""
+    if of == 0 or found >= of:
+        return 1.0
+    return float(beta.ppf(confidence, found + 1, of - found))
+
+
+@dataclass(frozen=True)
+class Group:
+    """Rollouts that belong together."""
+
+    rollouts: tuple[Played, ...]
+
+    def count(self, ending: Ending) -> int:
+        """How many ended so."""
+        return sum(each.ending is ending for each in self.rollouts)
+
+    def share(self, ending: Ending) -> float:
+        """Which share ended so; NaN of none."""
+        return self.count(ending) / len(self.rollouts) if self.rollouts else math.nan
+
+    def bounded(self, ending: Ending) -> str:
+        """`3 of 500 (at most 1.5 %)`."""
+        count, n = self.count(ending), len(self.rollouts)
+        return f"{count} of {n} (at most {upper(count, n):.1%})"
+
+    @property
+    def abort_seconds(self) -> float:
+        """Median time to abort; NaN where none was aborted."""
+        times = [each.seconds for each in self.rollouts if each.ending is Ending.ABORTED]
+        return median(times) if times else math.nan
+
+    @property
+    def gates(self) -> str:
+        """Which gates ended them, the most frequent first."""
+        counts: dict[str, int] = {}
+        for each in self.rollouts:
+            if each.ending is not Ending.PROMOTED and each.gate:
+                counts[each.gate] = counts.get(each.gate, 0) + 1
+        return ", ".join(f"{gate} {n}" for gate, n in sorted(counts.items(), key=lambda item: -item[1]))
+
+
+def group(rollouts: Iterable[Played], **wanted: object) -> Group:
+    """Those whose fields have the wanted values."""
+    return Group(tuple(each for each in rollouts if all(getattr(each, name) == v for name, v in wanted.items())))
+
+
+def strengths(rollouts: Sequence[Played]) -> list[Group]:
+    """One group for each kind and strength, bad ones first, weak to strong."""
+    keys = sorted({(each.good, each.kind, each.value, each.strength) for each in rollouts})
+    return [group(rollouts, kind=kind, value=value, strength=label) for _, kind, value, label in keys]
+
+
+# Gates whose time counts from the first request; the others wait for rows.
+SOON = ("errors", "slow")
+
+
+def document(rollouts: Sequence[Played], *, seed: int, wall_seconds: float) -> dict[str, object]:
+    """gates.json."""
+    bad, good = group(rollouts, good=False), group(rollouts, good=True)
+    claimed, loud = (
+        group(rollouts, good=False, claimed=True),
+        group(r for r in rollouts if r.good and r.kind != "quiet"),
+    )
+    soon = Group(tuple(each for each in claimed.rollouts if each.kind in SOON and 15 <= each.rate <= 27))
+    late = [
+        each.seconds - each.rows_seconds
+        for each in claimed.rollouts
+        if each.ending is Ending.ABORTED and each.gate in ("input-drift", "prediction-shift")
+    ]
+    return {
+        "rollouts": len(rollouts),
+        "seed": seed,
+        "wall_seconds": round(wall_seconds, 1),
+        "bad": len(bad.rollouts),
+        "bad_promoted": claimed.count(Ending.PROMOTED),
+        "bad_promoted_of": len(claimed.rollouts),
+        "bad_promoted_upper": upper(claimed.count(Ending.PROMOTED), len(claimed.rollouts)),
+        "bad_promoted_any_strength": bad.count(Ending.PROMOTED),
+        "bad_paused": bad.count(Ending.PAUSED),
+        "good": len(good.rollouts),
+        "good_aborted": good.count(Ending.ABORTED),
+        "good_aborted_share": good.share(Ending.ABORTED),
+        "good_aborted_upper": upper(good.count(Ending.ABORTED), len(good.rollouts)),
+        "good_paused": good.count(Ending.PAUSED),
+        "good_paused_beside_quiet": loud.count(Ending.PAUSED),
+        "median_abort_seconds": _rounded(soon.abort_seconds),
+        "median_abort_seconds_of": soon.count(Ending.ABORTED),
+        "median_abort_seconds_all": _rounded(bad.abort_seconds),
+        "median_seconds_after_enough_rows": _rounded(median(late)) if late else None,
+        "median_promote_seconds": _rounded(_promote_seconds(loud)),
+        "strengths": [_strength(each) for each in strengths(rollouts)],
+    }
+
+
+def _promote_seconds(of: Group) -> float:
+    times = [each.seconds for each in of.rollouts if each.ending is Ending.PROMOTED]
+    return median(times) if times else math.nan
+
+
+def _strength(of: Group) -> dict[str, object]:
+    first = of.rollouts[0]
+    return {
+        "kind": first.kind,
+        "strength": first.strength,
+        "good": first.good,
+        "claimed": sum(each.claimed for each in of.rollouts),
+        "rollouts": len(of.rollouts),
+        "promoted": of.count(Ending.PROMOTED),
+        "aborted": of.count(Ending.ABORTED),
+        "paused": of.count(Ending.PAUSED),
+        "median_abort_seconds": _rounded(of.abort_seconds),
+        "gates": of.gates,
+    }
+
+
+def _rounded(value: float) -> float | None:
+    return None if math.isnan(value) else round(value, 1)
