@@ -15,6 +15,8 @@ from pipelines.rehearsal.metric import Metric, Prometheus
 
 # Whatever the metric's interval is, an error is asked again after this long.
 ERROR_RETRY_SECONDS = 10.0
+# An interval of 0s asks as often as the controller comes by; here no oftener than this.
+SHORTEST_INTERVAL_SECONDS = 0.1
 
 _FROM_BEST = (
     Phase.SUCCESSFUL,
@@ -141,7 +143,7 @@ class AnalysisRun:
             return None
         if last.phase is Phase.ERROR or metric.interval is None:
             return last.time + ERROR_RETRY_SECONDS
-        return last.time + metric.interval
+        return last.time + max(metric.interval, SHORTEST_INTERVAL_SECONDS)
 
     def record(self, name: str, measured: Measured, now: float) -> Measurement:
         """Enter what measuring gave, finished `now`. The metric's phase changes only by `assess`."""

@@ -29,11 +29,12 @@ class Phase(StrEnum):
 
 
 class Ending(StrEnum):
-    """How a rollout ended here. Paused means: a person has to decide."""
+    """How a rollout ended here. Paused means: a person has to decide. Unchanged: there was nothing to roll out."""
 
     PROMOTED = "promoted"
     ABORTED = "aborted"
     PAUSED = "paused"
+    UNCHANGED = "unchanged"
 
 
 @dataclass(frozen=True, kw_only=True)
