@@ -1,15 +1,8 @@
 """The PromQL evaluator against a real Prometheus: the same samples, the same queries, the same answers."""
 
-import json
 import math
 import random
-import shutil
-import socket
-import subprocess
-import time
-import urllib.parse
-import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -17,18 +10,16 @@ import pytest
 from models.errors import ConfigError
 from pipelines.rehearsal.simulate.promql import QueryError, query
 from pipelines.rehearsal.simulate.series import NAME, Database
-
-needs_prometheus = pytest.mark.skipif(not shutil.which("prometheus"), reason="needs prometheus and promtool on PATH")
+from tests.pipelines.rehearsal.simulate.real import Ask, Known, assert_same, needs_prometheus, ours, serving
 
 BASE = 1_700_000_000
 LES = ("0.01", "0.05", "0.1", "0.25", "0.5", "+Inf")
-Answer = dict[tuple[tuple[str, str], ...], float] | float
 
 
-def series_of(seed: int) -> list[tuple[str, dict[str, str], list[tuple[int, float]]]]:
+def series_of(seed: int) -> list[Known]:
     """Counters with resets, gauges, histograms; scrapes with jitter, missed scrapes, targets that come and go."""
     chance = random.Random(seed)  # noqa: S311
-    found: list[tuple[str, dict[str, str], list[tuple[int, float]]]] = []
+    found: list[Known] = []
     for index, (role, pod) in enumerate((("aaa", "p1"), ("aaa", "p2"), ("bbb", "p3"), ("bbb", "p4"), ("ccc", "p5"))):
         labels = {"rollouts_pod_template_hash": role, "pod": pod}
         offset, start, end = chance.randrange(15_000), chance.choice((0, 0, 400)), chance.choice((900, 900, 500))
@@ -66,7 +57,7 @@ QUERIES = (Path(__file__).parent / "queries.txt").read_text().splitlines()
 REFUSED = ["max_over_time(rate(up[1m])[5m:15s])", "up @ 5", "sort(up)", "topk(1, up)", '{job="x"}', "up atan2 up"]
 
 
-def database_of(found: list[tuple[str, dict[str, str], list[tuple[int, float]]]]) -> Database:
+def database_of(found: list[Known]) -> Database:
     database = Database()
     for name, labels, points in found:
         series = database.series(name, labels)
@@ -76,85 +67,15 @@ def database_of(found: list[tuple[str, dict[str, str], list[tuple[int, float]]]]
 
 
 @pytest.fixture(scope="module")
-def prometheus(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[str, float], Answer]]:
-    folder = tmp_path_factory.mktemp("prometheus")
-    lines = [
-        (name, at, f"{name}{{{_labels(labels)}}} {value} {at / 1000:.3f}")
-        for name, labels, points in series_of(7)
-        for at, value in points
-    ]
-    text = "\n".join(line for _, _, line in sorted(lines, key=lambda line: line[:1])) + "\n# EOF\n"
-    (folder / "samples").write_text(
-        text.replace(" nan ", " NaN ").replace(" inf ", " +Inf ").replace(" -inf ", " -Inf ")
-    )
-    (folder / "prometheus.yml").write_text("{}\n")
-    made = [
-        "promtool",
-        "tsdb",
-        "create-blocks-from",
-        "openmetrics",
-        "--quiet",
-        str(folder / "samples"),
-        str(folder / "data"),
-    ]
-    subprocess.run(made, check=True, capture_output=True)
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        address = f"127.0.0.1:{probe.getsockname()[1]}"
-    with (folder / "log").open("wb") as log:
-        process = subprocess.Popen(
-            ["prometheus", f"--config.file={folder}/prometheus.yml", f"--storage.tsdb.path={folder}/data",
-             "--storage.tsdb.retention.time=100y", f"--web.listen-address={address}"],
-            stdout=log, stderr=log,
-        )  # fmt: skip
-    try:
-        _wait(f"http://{address}/-/ready", folder / "log")
-        yield lambda text, at: _ask(f"http://{address}/api/v1/query", text, at)
-    finally:
-        process.terminate()
-        process.wait(10)
-
-
-def _labels(labels: dict[str, str]) -> str:
-    return ",".join(f'{name}="{value}"' for name, value in labels.items())
-
-
-def _wait(url: str, log: Path) -> None:
-    for _ in range(200):
-        try:
-            with urllib.request.urlopen(url, timeout=5):
-                return
-        except OSError:
-            time.sleep(0.05)
-    raise AssertionError(log.read_text())
-
-
-def _ask(url: str, text: str, at: float) -> Answer:
-    with urllib.request.urlopen(f"{url}?{urllib.parse.urlencode({'query': text, 'time': f'{at:.3f}'})}") as answer:
-        data = json.load(answer)["data"]
-    if data["resultType"] == "scalar":
-        return float(data["result"][1])
-    return {tuple(sorted(each["metric"].items())): float(each["value"][1]) for each in data["result"]}
-
-
-def ours(database: Database, text: str, at: float) -> Answer:
-    found = query(database, text, at)
-    return found if isinstance(found, float) else {tuple(sorted(labels.items())): value for labels, value in found}
-
-
-def assert_same(mine: Answer, theirs: Answer, what: str) -> None:
-    if isinstance(mine, float) or isinstance(theirs, float):
-        assert mine == pytest.approx(theirs, rel=1e-9, nan_ok=True), what
-        return
-    assert mine.keys() == theirs.keys(), what
-    for labels, value in theirs.items():
-        assert mine[labels] == pytest.approx(value, rel=1e-9, abs=1e-12, nan_ok=True), (what, labels)
+def prometheus(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ask]:
+    with serving(tmp_path_factory.mktemp("prometheus"), series_of(7)) as ask:
+        yield ask
 
 
 @pytest.mark.slow
 @needs_prometheus
 @pytest.mark.parametrize("text", QUERIES)
-def test_answers_what_prometheus_answers(prometheus: Callable[[str, float], Answer], text: str) -> None:
+def test_answers_what_prometheus_answers(prometheus: Ask, text: str) -> None:
     database = database_of(series_of(7))
     for second in (-10, 14.5, 60, 120.25, 333, 505, 730.5, 905, 1100, 1300):
         at = BASE + second
