@@ -8,6 +8,8 @@ from pydantic import Field, Strict, StringConstraints
 
 from models.declaration import Declared, Problem, check, did_you_mean, read_mapping, show
 from models.errors import ConfigError
+from models.online_gates import OnlineGates
+from models.online_rules import online_problems
 
 Metric = Literal["rmse", "mae", "r2", "accuracy", "log_loss", "macro_f1"]
 METRICS: Mapping[str, tuple[str, ...]] = {
@@ -97,7 +99,7 @@ class GatesSpec(Declared):
     """Both halves."""
 
     offline: OfflineGates
-    online: dict[str, Any] = Field(default_factory=dict)
+    online: OnlineGates
 
 
 class Metadata(Declared):
@@ -122,8 +124,8 @@ class Gates(Declared):
         return self.spec.offline
 
     @property
-    def online(self) -> dict[str, Any]:
-        """Gates of a rollout, of free shape."""
+    def online(self) -> OnlineGates:
+        """Gates of a rollout."""
         return self.spec.online
 
     def offline_half(self) -> dict[str, Any]:
@@ -155,7 +157,9 @@ def _problems(raw: Mapping[str, Any], folder: str, model: Mapping[str, Any]) -> 
     if isinstance(annotations, dict) and annotations.get(LOCAL_CONFIG) != "true":
         got = show(annotations.get(LOCAL_CONFIG))
         yield Problem(("metadata", "annotations", LOCAL_CONFIG), got, 'must be "true": gates are never applied')
-    offline = _mapping(_mapping(raw.get("spec")).get("offline"))
+    spec = _mapping(raw.get("spec"))
+    yield from online_problems(_mapping(spec.get("online")))
+    offline = _mapping(spec.get("offline"))
     at = ("spec", "offline")
     limits = _mapping(offline.get("limits"))
     for metric, limit in limits.items():

@@ -21,6 +21,8 @@ from pipelines import tools
 
 Object = Mapping[str, object]
 BY_DIGEST = re.compile(r".+@sha256:[0-9a-f]{64}")
+# The one field of a pod that its environment may name: the revision that it belongs to.
+POD_TEMPLATE_HASH = "metadata.labels['rollouts-pod-template-hash']"
 
 
 @dataclass(frozen=True)
@@ -35,6 +37,7 @@ class PodCommand:
         ready_path: the readiness probe's path.
         folders: mount paths of emptyDir volumes, which the process may write to.
         grace_seconds: time between SIGTERM and SIGKILL.
+        hash_variables: names of the variables that carry the pod-template hash, which who starts the process must know.
     """
 
     command: tuple[str, ...]
@@ -44,6 +47,7 @@ class PodCommand:
     ready_path: str
     folders: tuple[str, ...]
     grace_seconds: int
+    hash_variables: tuple[str, ...] = ()
 
 
 def build_overlay(root: Path, environment: str, model: str) -> str:
@@ -107,13 +111,7 @@ def pod(built: Sequence[Object]) -> PodCommand:
     if len(containers) != 1:
         raise ConfigError([f"Rollout: got {len(containers)} containers, must be one to be run as a process"])
     container = containers[0]
-    environment = {}
-    for variable in _items(container, "env"):
-        if "value" not in variable:
-            raise ConfigError(
-                [f"Rollout: env {variable.get('name')}: has no literal value, which a process here needs"]
-            )
-        environment[str(variable["name"])] = str(variable["value"])
+    environment, hash_variables = _environment(container)
     empty = {str(volume["name"]) for volume in _items(template, "volumes") if "emptyDir" in volume}
     command = [*_words(container, "command"), *_words(container, "args")]
     if not command:
@@ -126,7 +124,24 @@ def pod(built: Sequence[Object]) -> PodCommand:
         ready_path=str(_at(container, "readinessProbe", "httpGet")["path"]),
         folders=tuple(str(m["mountPath"]) for m in _items(container, "volumeMounts") if m["name"] in empty),
         grace_seconds=int(str(template.get("terminationGracePeriodSeconds", 30))),  # Kubernetes' own default
+        hash_variables=hash_variables,
     )
+
+
+def _environment(container: Object) -> tuple[dict[str, str], tuple[str, ...]]:
+    """The literal variables, and the names of those that carry the pod-template hash."""
+    literal, hashes = {}, []
+    for variable in _items(container, "env"):
+        name = str(variable.get("name"))
+        if "value" in variable:
+            literal[name] = str(variable["value"])
+        elif variable.get("valueFrom") == {"fieldRef": {"fieldPath": POD_TEMPLATE_HASH}}:
+            hashes.append(name)
+        else:
+            got = variable.get("valueFrom", "nothing")
+            rule = f"a process here can be given a literal value or the field {POD_TEMPLATE_HASH}"
+            raise ConfigError([f"Rollout: env {name}: got {got}, {rule}"])
+    return literal, tuple(hashes)
 
 
 def refuse_on_cluster(built: Sequence[Object]) -> None:

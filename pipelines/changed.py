@@ -34,6 +34,7 @@ NOT_TRAINING = (
     *("pipelines/starter/*", "pipelines/infer_spec.py", "pipelines/proposal*.py", "pipelines/approvals.py"),
     *("pipelines/versions.py", "pipelines/gitstore.py", "pipelines/readiness.py", "*/__init__.py"),
     *("pipelines/steps/propose_release.py", "pipelines/steps/refuse.py", "pipelines/steps/finish_run.py"),
+    *("pipelines/rehearsal/*", "pipelines/lint/*"),
 )
 _RENDERED = "manifests/workflows/*"
 

@@ -29,6 +29,8 @@ apiVersion: kustomize.config.k8s.io/v1alpha1
 kind: Component
 resources:
   - gates.yaml
+components:
+  - ../../kustomize/components/gates
 labels:
   - pairs:
       app.kubernetes.io/instance: {model}
@@ -50,6 +52,7 @@ resources:
   - release.yaml
 components:
   - ../../../components/release
+  - ../../../components/{environment}
   - ../../../components/autoscaling
   - ../../../components/canary
   - ../../../../models/{model}

@@ -8,6 +8,7 @@ import yaml
 
 from pipelines.infer_spec import DATE_MARGIN_DAYS, MARGIN, Inferred
 from pipelines.starter.gates import Limits
+from pipelines.starter.online import online_yaml
 
 OWNER = "nobody@example.org"
 
@@ -42,12 +43,13 @@ serving: {{max_rows: 1024, max_body_bytes: 1048576}}
 
 
 def gates_yaml(name: str, limits: Limits, *, unit: str, n_rows: int, missing_share: float) -> str:
-    """Every offline threshold with its reason."""
+    """Every threshold with its reason."""
     error = "|coverage - declared| beyond noise" if limits.metric == "rmse" else "expected calibration error"
     trivial = "the training mean" if limits.metric == "rmse" else "the classes' shares"
     missing = min(0.95, round(max(0.2, missing_share + 0.1), 2))
     return f"""\
-# Thresholds of {name}. Those of `offline` were computed from the first {n_rows} rows; the owner tightens them.
+# Thresholds of {name}. Those of `offline` were computed from the first {n_rows} rows, those of `online` are what every
+# model of the house begins with; the owner tightens both.
 apiVersion: mainline.dev/v1
 kind: Gates
 metadata:
@@ -84,8 +86,7 @@ spec:
       reason: >-
         four fifths of the first table's rows, fewer is a cut-off export; a feature that explains 98 % alone is known
         only with the target; missing values may grow by a tenth
-  online: {{}}
-"""
+{online_yaml(n_rows)}"""
 
 
 def train_py(name: str, task: str, target: str) -> str:

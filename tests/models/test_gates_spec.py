@@ -17,12 +17,12 @@ def test_correct_gates_are_read(write_model: WriteModel) -> None:
     gates = load_gates(write_model())
     assert gates.offline.limits["rmse"].max == 65.0
     assert gates.offline.champion.margin == 1.0
-    assert gates.online == {"anything": 1}
+    assert gates.online.errors.max_ratio == 0.005
 
 
 def test_offline_half_does_not_see_online_gates(write_model: WriteModel, gates: dict[str, Any]) -> None:
     before = load_gates(write_model()).offline_half()
-    gates["spec"]["online"] = {"other": 2}
+    gates["spec"]["online"]["errors"]["max_ratio"] = 0.004
     assert load_gates(write_model(gate=gates)).offline_half() == before
     gates["spec"]["offline"]["limits"]["rmse"]["max"] = 64.0
     assert load_gates(write_model(gate=gates)).offline_half() != before

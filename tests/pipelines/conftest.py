@@ -16,6 +16,8 @@ from pipelines.lineage import Origin
 COMMIT = "a" * 40
 DATA_MD5 = "0" * 32 + ".dir"
 
+_ROOT = Path(__file__).resolve().parents[2]
+_ONLINE = yaml.safe_load((_ROOT / "models/iris/gates.yaml").read_text(encoding="utf-8"))["spec"]["online"]
 _FEATURES = [
     {"name": "area", "dtype": "float", "min": 0, "max": 100, "missing": "allow"},
     {"name": "rooms", "dtype": "integer", "min": 1, "max": 9},
@@ -86,7 +88,7 @@ def gates(model: str) -> dict[str, Any]:
         "apiVersion": "mainline.dev/v1",
         "kind": "Gates",
         "metadata": {"name": model, "annotations": {"config.kubernetes.io/local-config": "true"}},
-        "spec": {"offline": offline, "online": {}},
+        "spec": {"offline": offline, "online": _ONLINE},
     }
 
 

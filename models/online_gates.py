@@ -1,0 +1,158 @@
+"""The online half of gates.yaml: what a rollout must show, on its own traffic, before it gets more of it.
+
+Kustomize copies these values into the AnalysisTemplates (`kustomize/components/gates`): the field `max_ratio` of the
+gate `errors` becomes the argument `errors-max-ratio`. No threshold of a rollout stands anywhere else.
+"""
+
+from typing import Annotated
+
+from pydantic import Field, Strict, StringConstraints
+
+from models.declaration import Declared
+from models.duration import Duration
+
+Count = Annotated[int, Strict(), Field(ge=1)]
+Positive = Annotated[float, Strict(), Field(gt=0, allow_inf_nan=False)]
+NotNegative = Annotated[float, Strict(), Field(ge=0, allow_inf_nan=False)]
+Share = Annotated[float, Strict(), Field(ge=0, lt=1)]
+Alpha = Annotated[float, Strict(), Field(gt=0, lt=0.5)]
+Reason = Annotated[str, StringConstraints(min_length=1, strip_whitespace=True)]
+
+
+class OnlineGate(Declared):
+    """A gate always says why it is what it is."""
+
+    reason: Reason
+
+
+class Waiting(OnlineGate):
+    """A gate that asks every `interval`, at most `count` times, until it can say yes or no; then a person decides."""
+
+    interval: Duration
+    count: Count
+
+
+class Scrape(OnlineGate):
+    """What is taken as a signal: `settle` before the first question, samples at most `max_age_seconds` old."""
+
+    settle: Duration
+    max_age_seconds: Count
+
+
+class Samples(Waiting):
+    """How many requests and captured rows of the candidate there must be before anything is decided."""
+
+    min_requests: Count
+    min_rows: Count
+
+
+class Storm(OnlineGate):
+    """The guard that runs beside all steps: aborts within seconds, and passes nothing.
+
+    Within `window`: at least `min_failures` failed requests that are more than `max_ratio` of all, or a p90 of at least
+    `min_requests` answers above `max_p90_seconds`.
+    """
+
+    max_ratio: Share
+    min_failures: Count
+    max_p90_seconds: Positive
+    min_requests: Count
+    window: Duration
+    interval: Duration
+
+
+class Errors(Waiting):
+    """The share of failed requests over `window`; and refused ones against stable's over `compare_window`.
+
+    `min_failures`: so many decide before `min_requests` were made.
+    `max_refused_excess`: share by which the candidate may refuse more than stable does, beyond three standard errors.
+    `stable_window`: looked at instead where stable answers nobody any more (blue-green after the switch).
+    """
+
+    max_ratio: Share
+    min_requests: Count
+    min_failures: Count
+    window: Duration
+    max_refused_excess: Share
+    compare_window: Duration
+    stable_window: Duration
+
+
+class Latency(Waiting):
+    """p99 of answered requests in `window`: in seconds, and as a multiple of stable's, but of no less than the floor.
+
+    `max_p99_seconds` is a bound of the histogram's buckets: between bounds a p99 is a guess.
+    """
+
+    max_p99_seconds: Positive
+    max_ratio_to_stable: Annotated[float, Strict(), Field(gt=1, allow_inf_nan=False)]
+    floor_seconds: Positive
+    min_requests: Count
+    window: Duration
+    stable_window: Duration
+
+
+class Saturation(Waiting):
+    """Restarts, memory that grows, requests that pile up: per pod of the candidate."""
+
+    max_restarts: Annotated[int, Strict(), Field(ge=0)]
+    max_memory_bytes: Count
+    memory_window: Duration
+    memory_horizon_seconds: Count
+    max_in_flight: Count
+    min_requests: Count
+    window: Duration
+
+
+class Inputs(Waiting):
+    """The candidate's inputs against the window that it was trained on, feature by feature.
+
+    `max_distance`: of one feature, 0 to 1. `alpha`: false alarms of one look, over all features.
+    """
+
+    min_rows: Count
+    min_distinct_rows: Count
+    max_distance: Share
+    alpha: Alpha
+    window: Duration
+
+
+class Predictions(Waiting):
+    """The candidate's answers against stable's on the same rows, in standard deviations of stable's.
+
+    `max_beyond_announced`: beyond what the held-out rows announced. `max_announced`: what none may exceed unasked.
+    """
+
+    min_rows: Count
+    min_distinct_rows: Count
+    max_beyond_announced: Positive
+    max_announced: Positive
+    alpha: Alpha
+    window: Duration
+
+
+class Replay(Waiting):
+    """Blue-green only: `rows` rows sent to preview and active, compared pair by pair, before any traffic moves."""
+
+    rows: Count
+    min_distinct_rows: Count
+    max_beyond_announced: Positive
+    max_announced: Positive
+    alpha: Alpha
+    max_error_ratio: Share
+    max_latency_ratio: Annotated[float, Strict(), Field(gt=1, allow_inf_nan=False)]
+    latency_floor_seconds: Positive
+
+
+class OnlineGates(Declared):
+    """Gates of a rollout. Each is one AnalysisTemplate; `scrape` is all of theirs."""
+
+    scrape: Scrape
+    samples: Samples
+    storm: Storm
+    errors: Errors
+    latency: Latency
+    saturation: Saturation
+    inputs: Inputs
+    predictions: Predictions
+    replay: Replay
