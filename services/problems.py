@@ -92,9 +92,9 @@ class Problem(Exception):  # noqa: N818  (the word of RFC 9457)
 
 
 def render(problem: Problem, *, path: str, request_id: str, explained: str = "/docs") -> Response:
-    """The answer that carries a problem; `explained` is the page with one anchor for each kind."""
+    """The answer that carries a problem; `explained` is the page with one anchor for each kind, empty where there is none."""
     document = {
-        "type": f"{explained}#{problem.kind}",
+        "type": f"{explained}#{problem.kind}" if explained else "about:blank",
         "title": TABLE[problem.kind][1],
         "status": problem.status,
         "detail": problem.detail,

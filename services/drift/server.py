@@ -1,0 +1,38 @@
+"""The process around the judge's routes: its bench, its shelf, an orderly end."""
+
+import uvicorn
+
+from services.drift.app import create
+from services.drift.bench import Assess, Bench
+from services.drift.metrics import Metrics
+from services.drift.settings import Settings
+from services.drift.shelf import Shelf
+from services.drift.store_state import StoreState
+from services.logs import configure, log
+
+
+def run(settings: Settings, assess: Assess) -> int:
+    """Serves until told to end. Returns the exit code."""
+    configure(settings.log_level, {"service": "judge"})
+    metrics = Metrics()
+    bench = Bench(assess, metrics, judge_seconds=settings.judge_seconds, wait_seconds=settings.wait_seconds)
+    shelf = Shelf(settings.reports, max_reports=settings.max_reports)
+    app = create(
+        bench, shelf, metrics, store_state=StoreState(settings.capture_uri).told, body_seconds=settings.body_seconds
+    )
+    log.info("ready", extra={"capture_log": settings.capture_uri, "reports": str(settings.reports)})
+    uvicorn.Server(
+        uvicorn.Config(
+            app,
+            host=settings.host,
+            port=settings.port,
+            log_config=None,
+            access_log=False,
+            server_header=False,
+            proxy_headers=False,
+            # Whole seconds in uvicorn's signature. What waits and what runs may end.
+            timeout_graceful_shutdown=max(1, round(settings.judge_seconds + settings.wait_seconds)),
+        )
+    ).run()
+    log.info("ended")
+    return 0
