@@ -263,6 +263,33 @@ def lineage(
 
 
 @app.command()
+def lint(
+    paths: Annotated[
+        list[Path] | None,
+        typer.Argument(help="Files and folders, - for standard input; none: all overlays.", show_default=False),
+    ] = None,
+    layout: Annotated[str, typer.Option("--format", help="text, json, sarif or github.")] = "text",
+    build: Annotated[bool, typer.Option("--build", help="Build folders that hold a kustomization.")] = False,
+    fail_on: Annotated[str, typer.Option(help="The mildest that counts: error, warning or note.")] = "warning",
+    explain: Annotated[str, typer.Option(metavar="RULE", help="Explain a rule, or list them: all.")] = "",
+) -> None:
+    """Find the ways in which the gates of Rollouts and AnalysisTemplates fail open. Exit code 1: there are some.
+
+    Example: mainline lint ~/other/repository --format github
+    """
+    from pipelines.lint import command
+    from pipelines.source import repository_root
+
+    if explain:
+        out.print(command.explained(explain), markup=False, soft_wrap=True)
+        return
+    show, threshold = command.formatter(layout), command.severity(fail_on)
+    report = command.lint(Path.cwd() if paths else repository_root(Path.cwd()), paths or [], build=build)
+    sys.stdout.write(show(report) + "\n")
+    raise typer.Exit(command.exit_code(report, threshold))
+
+
+@app.command()
 def demo(
     keep: Annotated[bool, typer.Option("--keep", help="Leave the MLflow UI and the servers up.")] = False,
 ) -> None:

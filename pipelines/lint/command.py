@@ -1,0 +1,89 @@
+"""`mainline lint`: reads, judges, prints, and says by its exit code whether a gate fails open.
+
+Exit codes, as linters have them: 0 nothing to say, 1 findings, 2 wrong usage or nothing that could be read.
+"""
+
+import difflib
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from models.errors import ConfigError
+from pipelines.lint import sources
+from pipelines.lint.catalogue import RULES
+from pipelines.lint.finding import Rule, Severity
+from pipelines.lint.formats import FORMATS, explain
+from pipelines.lint.judge import Report, judge
+
+_GRAVEST_FIRST = tuple(Severity)
+
+
+def lint(root: Path, paths: Sequence[Path], *, build: bool = False) -> Report:
+    """The findings on what a person named; without a path, on every overlay of the checkout, built.
+
+    Args:
+        root: the checkout, for its overlays and its Kustomize.
+        paths: files and folders, `-` for standard input.
+        build: folders with a kustomization are built, each judged as a whole.
+
+    Raises:
+        ConfigError: a path does not exist, or a folder does not build.
+    """
+    folders = [path for path in paths if build and sources.is_kustomization(path)]
+    report = Report()
+    for folder in folders if paths else sources.kustomizations(root):
+        name = str(folder.relative_to(root) if folder.is_relative_to(root) else folder)
+        report.add(judge({name: sources.built(root, folder)}, complete=True))
+    rest = [path for path in paths if path not in folders]
+    if rest:
+        texts, unreadable = sources.texts(rest)
+        report.add(judge(texts))
+        report.unreadable += unreadable
+    return report
+
+
+def exit_code(report: Report, fail_on: Severity) -> int:
+    """1 where something at least as grave was found, else 0."""
+    grave = _GRAVEST_FIRST[: _GRAVEST_FIRST.index(fail_on) + 1]
+    return int(any(each.severity in grave for each in report.findings))
+
+
+def formatter(name: str) -> Callable[[Report], str]:
+    """How to print.
+
+    Raises:
+        ConfigError: there is no such format.
+    """
+    if name not in FORMATS:
+        raise ConfigError([f"--format: got {name!r}, must be one of {', '.join(FORMATS)}"])
+    return FORMATS[name]
+
+
+def severity(name: str) -> Severity:
+    """A severity by its name.
+
+    Raises:
+        ConfigError: there is no such severity.
+    """
+    if name not in list(Severity):
+        raise ConfigError([f"--fail-on: got {name!r}, must be one of {', '.join(Severity)}"])
+    return Severity(name)
+
+
+def explained(number: str) -> str:
+    """What a rule is about; every rule on a line for `all`.
+
+    Raises:
+        ConfigError: there is no such rule.
+    """
+    if number == "all":
+        return "\n".join(f"{rule.number}  {rule.severity:<7}  {rule.name}: {rule.reason}" for rule in RULES)
+    return explain(_rule(number))
+
+
+def _rule(number: str) -> Rule:
+    known = {rule.number: rule for rule in RULES}
+    if number.upper() in known:
+        return known[number.upper()]
+    near = difflib.get_close_matches(number.upper(), known, n=1)
+    hint = f"did you mean {near[0]}?" if near else "`--explain all` lists them"
+    raise ConfigError([f"--explain: no rule {number}; {hint}"])

@@ -1,0 +1,95 @@
+"""What can be told of a PromQL query without asking Prometheus: whom it selects, when it gives NaN, how many series.
+
+Arguments whose value is not known are replaced by what could stand there, so that the query parses.
+"""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import promql_parser as promql
+
+from pipelines.lint.objects import Argument, Origin
+from pipelines.lint.promql_shape import Matcher, Nan, below, fallback, nan, scalar, selectors, several
+from pipelines.lint.values import PLACEHOLDER
+
+LATEST, STABLE, OF_EXPERIMENT = "latest-hash-of-the-rollout", "stable-hash-of-the-rollout", "hash-of-the-experiment"
+_STANDS_FOR = {Origin.LATEST: LATEST, Origin.STABLE: STABLE, Origin.EXPERIMENT: OF_EXPERIMENT}
+_DURATION_BEFORE = re.compile(r"(\[\s*|\[[^\]\"']*:\s*|\boffset\s+-?)$")
+
+
+class NotPromql(ValueError):  # noqa: N818  (states what is so)
+    """The query cannot be parsed; the message is the parser's."""
+
+
+@dataclass(frozen=True)
+class Query:
+    """A parsed query.
+
+    Attributes:
+        selectors: the matchers of each series selector.
+        scalar: its answer is one number, never a list.
+        several: its answer may hold more than one series.
+        fallback: what it answers where there is no data (`or vector(0)`); None where that is an empty list.
+        nan: why it can be NaN; empty where it cannot.
+        counted: it looks at counters over a window, so that it needs samples of the time since the canary began.
+    """
+
+    selectors: tuple[tuple[Matcher, ...], ...]
+    scalar: bool
+    several: bool
+    fallback: float | None
+    nan: frozenset[Nan]
+    counted: bool
+
+
+def fill(query: str, arguments: Mapping[str, Argument]) -> str:
+    """The query with every placeholder replaced: by its value, or by what its place asks for."""
+
+    def put(match: re.Match[str]) -> str:
+        name = match.group(1)
+        known = arguments.get(name)
+        if known is not None and known.origin is Origin.LITERAL:
+            return known.value
+        before = query[: match.start()]
+        if _DURATION_BEFORE.search(before):
+            return "5m"
+        if known is not None and known.origin in _STANDS_FOR:
+            return _STANDS_FOR[known.origin]
+        return f"args.{name}" if quoted(before) else "1"
+
+    return PLACEHOLDER.sub(put, query)
+
+
+def read(query: str) -> Query:
+    """What a query with nothing left to fill in asks for.
+
+    Raises:
+        NotPromql: it is none, or of a newer Prometheus than the parser knows.
+    """
+    try:
+        tree = promql.parse(query)
+    except ValueError as err:
+        raise NotPromql(str(err)) from err
+    try:
+        found = tuple(selectors(tree))
+        counted = any(isinstance(each, promql.MatrixSelector) for each in below(tree))
+        return Query(found, scalar(tree), several(tree, frozenset()), fallback(tree), frozenset(nan(tree)), counted)
+    except RecursionError as err:
+        raise NotPromql("nested too deep") from err
+
+
+def quoted(before: str) -> bool:
+    """Whether a place lies inside a string, by the text before it."""
+    quote = ""
+    escaped = False
+    for character in before:
+        if escaped:
+            escaped = False
+        elif quote and character == "\\":
+            escaped = True
+        elif quote:
+            quote = "" if character == quote else quote
+        elif character in "\"'`":
+            quote = character
+    return bool(quote)
