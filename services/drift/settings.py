@@ -36,8 +36,8 @@ class Settings:
     port: int = 8080
     log_level: str = "INFO"
     max_reports: int = 200
-    judge_seconds: float = 15.0
-    wait_seconds: float = 10.0
+    judge_seconds: float = 20.0
+    wait_seconds: float = 5.0
     body_seconds: float = 3.0
 
 
@@ -78,8 +78,8 @@ def read(environment: Mapping[str, str]) -> Settings:
         port=int(reader.number("MAINLINE_PORT", 8080, 0, 65535, int)),
         log_level=reader.among("MAINLINE_LOG_LEVEL", _LEVELS, "INFO"),
         max_reports=int(reader.number("MAINLINE_MAX_REPORTS", 200, 1, 10_000, int)),
-        judge_seconds=reader.number("MAINLINE_JUDGE_SECONDS", 15.0, 0.1, 600.0, float),
-        wait_seconds=reader.number("MAINLINE_WAIT_SECONDS", 10.0, 0.0, 600.0, float),
+        judge_seconds=reader.number("MAINLINE_JUDGE_SECONDS", 20.0, 0.1, 600.0, float),
+        wait_seconds=reader.number("MAINLINE_WAIT_SECONDS", 5.0, 0.0, 600.0, float),
         body_seconds=reader.number("MAINLINE_BODY_SECONDS", 3.0, 0.1, 600.0, float),
     )
     if reader.problems:

@@ -9,7 +9,6 @@ from pathlib import Path
 import pytest
 
 from models.verdict import Verdict
-from services.drift import shelf as module
 from services.drift.entry import Entry, in_order
 from services.drift.judgement import Judgement, undecided
 from services.drift.shelf import Shelf
@@ -76,7 +75,7 @@ def test_write_that_fails_leaves_the_former_entry(tmp_path: Path, monkeypatch: p
     def fail(source: str, target: Path) -> None:
         raise OSError("no space")
 
-    monkeypatch.setattr(module.os, "replace", fail)
+    monkeypatch.setattr("os.replace", fail)
     with pytest.raises(OSError, match="no space"):
         shelf.keep(_entry(undecided("few")))
     assert shelf.report("iris-8")["inputs"].judgement.verdict is Verdict.FAIL
