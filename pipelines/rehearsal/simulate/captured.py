@@ -1,6 +1,7 @@
 """The capture log of one version in the simulated world: when rows came, which they were, what the version answered."""
 
-from bisect import bisect_right
+import math
+from bisect import bisect_left, bisect_right
 
 import numpy as np
 import numpy.typing as npt
@@ -23,6 +24,7 @@ class Captured:
         self._ends: list[float] = []
         self._totals: list[int] = [0]
         self._drawn: dict[int, tuple[Matrix, Outputs]] = {}
+        self.first_request: float | None = None
 
     def add(self, end: float, count: int) -> None:
         """`count` more rows were captured until `end`."""
@@ -34,6 +36,13 @@ class Captured:
     def first(self) -> float | None:
         """When the first row came; None without any."""
         return self._ends[0] if self._ends else None
+
+    def seconds_until(self, rows: int) -> float:
+        """From the first request until so many rows could be read; infinite where there never were."""
+        index = bisect_left(self._totals, rows)
+        if index >= len(self._totals) or self.first_request is None:
+            return math.inf
+        return self._ends[index - 1] + FLUSH_SECONDS - self.first_request
 
     def window(self, since: float, now: float) -> tuple[npt.NDArray[np.float64], Matrix, Outputs]:
         """Times, rows and answers of the newest rows from `since` on that have been written by `now`, at most 5,000."""

@@ -36,7 +36,6 @@ class Grade:
 
 
 GOOD_KINDS = ("identical", "retrained", "better", "drifted world", "quiet")
-SLOW = ((0.02, 0.03), (0.01, 0.3), (0.02, 0.3), (0.05, 0.3), (0.2, 0.3), (0.05, 1.0), (1.0, 0.03), (1.0, 0.3))
 # categories of property with 0.3 to 6 % of the rows
 _RARE = (("neighborhood", "Greens"), ("neighborhood", "MeadowV"), ("building_type", "2fmCon"), ("central_air", "N"))
 
@@ -75,21 +74,24 @@ def _leak(bytes_per_second: float) -> Change:
 def bad_grades() -> list[Grade]:
     """Every damage at every strength, weak to strong within a kind."""
     found = [
-        Grade("errors", ratio, f"{ratio:.1%} of requests", _servers(error_ratio=ratio))
+        Grade("errors", ratio, f"{ratio:.1%}", _servers(error_ratio=ratio))
         for ratio in (0.005, 0.01, 0.02, 0.05, 0.2, 0.5)
     ]
-    for number, (share, seconds) in enumerate(SLOW):
-        label = f"{share:.0%} of requests + {seconds * 1000:.0f} ms"
-        found.append(Grade("slow", number, label, _servers(slow_share=share, slow_seconds=seconds)))
+    found += [
+        Grade("slow", share, f"{share:.1%} + 300 ms", _servers(slow_share=share, slow_seconds=0.3))
+        for share in (0.005, 0.01, 0.02, 0.05, 0.2)
+    ]
+    found += [
+        Grade("sluggish", more, f"all + {more * 1000:.0f} ms", _servers(slow_share=1.0, slow_seconds=more))
+        for more in (0.01, 0.03, 0.06, 0.1, 0.3)
+    ]
     found += [Grade("leak", mb, f"{mb:g} MB/s", _leak(mb * 1e6)) for mb in (0.02, 0.1, 0.5, 2.0, 5.0)]
     found += [
         Grade("crashes", 60 / s, f"every {s} s", _servers(seconds_between_crashes=s)) for s in (1800, 600, 180, 60, 20)
     ]
-    found.append(Grade("crashes", 10.0, "after 100 requests", _crash_after(100)))
+    found.append(Grade("crashes", 10.0, "after 100", _crash_after(100)))
     found.append(Grade("never ready", 1.0, "never", _servers(ready_seconds=float("inf"))))
-    found += [
-        Grade("rare rows", _share(at), f"{_share(at):.1%} of rows", _fails_on(*at), ("property",)) for at in _RARE
-    ]
+    found += [Grade("rare rows", _share(at), f"{_share(at):.1%}", _fails_on(*at), ("property",)) for at in _RARE]
     return found + _model_grades()
 
 
@@ -99,17 +101,11 @@ def _share(at: tuple[str, str]) -> float:
 
 def _model_grades() -> list[Grade]:
     found = [Grade("unit", f, f"factor {f:g}", _versions(f"unit-{f:g}")) for f in recipes.UNIT_FACTORS]
-    found += [
-        Grade("swapped", s, f"{s:.0%} of training rows", _versions(f"swapped-{s:g}")) for s in recipes.SWAPPED_SHARES
-    ]
+    found += [Grade("swapped", s, f"{s:.0%} of rows", _versions(f"swapped-{s:g}")) for s in recipes.SWAPPED_SHARES]
     found += [Grade("labels", s, f"{s:g} sd", _versions(f"labels-{s:g}")) for s in recipes.LABEL_SHIFTS]
-    found += [
-        Grade("flat", s, f"{s:.0%} of the way to a constant", _versions(f"flat-{s:g}")) for s in recipes.SHRINKAGES
-    ]
+    found += [Grade("flat", s, f"{s:.0%} constant", _versions(f"flat-{s:g}")) for s in recipes.SHRINKAGES]
     found += [Grade("overconfident", 1 / t, f"x {1 / t:g}", _versions(f"sharp-{t:g}")) for t in recipes.TEMPERATURES]
-    found += [
-        Grade("stale", d, f"world moved {d:g} sd", _versions("stable", f"drifted-{d:g}", d)) for d in recipes.DRIFTS
-    ]
+    found += [Grade("stale", d, f"{d:g} sd", _versions("stable", f"drifted-{d:g}", d)) for d in recipes.DRIFTS]
     return found
 
 
@@ -119,7 +115,7 @@ def good_grades() -> list[Grade]:
     found += [Grade("retrained", 0, "on a bootstrap", _versions(f"bootstrap-{seed}")) for seed in recipes.BOOTSTRAPS]
     found.append(Grade("better", 0, "other parameters", _versions("better")))
     found += [
-        Grade("drifted world", d, f"moved {d:g} sd", _versions(candidate, "stable", d))
+        Grade("drifted world", d, f"{d:g} sd", _versions(candidate, "stable", d))
         for d in recipes.DRIFTS
         for candidate in ("stable", f"drifted-{d:g}")
     ]
@@ -145,6 +141,7 @@ def scenario_of(grade: Grade, model: str, seed: int, *, rate: float | None = Non
         Scenario(
             kind=grade.kind,
             strength=grade.label,
+            value=grade.value,
             good=grade.good,
             model=model,
             stable_servers=healthy,
@@ -155,7 +152,7 @@ def scenario_of(grade: Grade, model: str, seed: int, *, rate: float | None = Non
     )
 
 
-def scenarios(count: int, seed: int) -> list[tuple[Grade, Scenario]]:
+def scenarios(count: int, seed: int) -> list[Scenario]:
     """Half good, half bad; kinds take turns, then strengths within a kind, then models."""
     chance = np.random.default_rng(seed)
     found = []
@@ -165,7 +162,7 @@ def scenarios(count: int, seed: int) -> list[tuple[Grade, Scenario]]:
         kind = list(kinds)[int(chance.integers(len(kinds)))]
         grade = kinds[kind][int(chance.integers(len(kinds[kind])))]
         model = grade.only[int(chance.integers(len(grade.only)))]
-        found.append((grade, scenario_of(grade, model, int(chance.integers(2**31)))))
+        found.append(scenario_of(grade, model, int(chance.integers(2**31))))
     return found
 
 

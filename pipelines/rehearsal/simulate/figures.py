@@ -93,7 +93,7 @@ def strengths(rollouts: Sequence[Played]) -> list[Group]:
 
 
 # Gates whose time counts from the first request; the others wait for rows.
-SOON = ("errors", "slow")
+SOON = ("errors", "slow", "sluggish", "rare rows")
 
 
 def document(rollouts: Sequence[Played], *, seed: int, wall_seconds: float) -> dict[str, object]:

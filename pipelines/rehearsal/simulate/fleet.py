@@ -33,6 +33,8 @@ class Fleet:
         """So many pods and so much traffic, from now on."""
         self._advance(self.now)
         self._split = split
+        if split.share > 0 and self._captured[CANDIDATE].first_request is None:
+            self._captured[CANDIDATE].first_request = self.now
         for revision, wanted in ((STABLE, split.stable_pods), (CANDIDATE, split.candidate_pods)):
             pods = self._pods[revision]
             while len(pods) < wanted:

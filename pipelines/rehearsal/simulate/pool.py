@@ -43,11 +43,16 @@ class Version:
 @lru_cache(maxsize=256)
 def version(model: str, name: str) -> Version:
     """The version that a recipe makes, trained now unless it is kept."""
+    bundle = open_bundle(trained(model, name), None)
+    return Version(name, bundle, Predictor(bundle))
+
+
+def trained(model: str, name: str) -> Path:
+    """The folder of a recipe's bundle, trained now unless it is kept."""
     folder = _KEPT / f"{model}-{_key(model)}" / name
     if not folder.is_dir():
         _make(recipes(model)[name], folder)
-    bundle = open_bundle(folder, None)
-    return Version(name, bundle, Predictor(bundle))
+    return folder
 
 
 def _make(recipe: Recipe, folder: Path) -> None:

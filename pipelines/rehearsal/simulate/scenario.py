@@ -32,7 +32,7 @@ class Scenario:
 
     Attributes:
         kind: of damage, or of what is good.
-        strength: of the damage in words that sort (`0.02`, `5 % + 300 ms`).
+        strength: of the damage, for people; `value` is the number that sorts and is compared with claims.
         good: whether promoting it is right.
         model: whose rows and gates.
         stable, candidate: names of recipes.
@@ -42,6 +42,7 @@ class Scenario:
 
     kind: str
     strength: str
+    value: float
     good: bool
     model: str
     stable: str = "stable"
