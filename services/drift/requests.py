@@ -90,6 +90,7 @@ class PredictionsRequest(_Common):
     check: Literal["predictions"]
     max_beyond_announced: Distance
     max_announced: Distance
+    max_announced_shift: Distance | None = None
     compare: Literal["same", "before"] = "same"
 
 
@@ -100,11 +101,13 @@ class ReplayRequest(_Common):
     """
 
     check: Literal["replay"]
+    window: Window = timedelta(minutes=30)
     candidate_url: Server
     stable_url: Server
     rows: Count = 300
     max_beyond_announced: Distance
     max_announced: Distance
+    max_announced_shift: Distance | None = None
     max_error_ratio: Annotated[float, Field(ge=0, lt=1)] = 0.0
     max_latency_ratio: Annotated[float, Field(ge=1, allow_inf_nan=False)] = 2.0
     latency_floor_seconds: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 0.025

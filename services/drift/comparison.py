@@ -1,0 +1,129 @@
+"""One feature, or one output, in two samples: how far apart, and how likely by chance. Used by the decisions.
+
+Nothing here raises: what cannot be compared is said so, and the decision takes it as inconclusive.
+"""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from services.drift.counts import count_p_value
+from services.drift.judge import jensenshannon, ks_p_value, wasserstein
+from services.drift.judgement import Histogram
+
+Values = npt.NDArray[np.float64]
+
+WASSERSTEIN, JENSENSHANNON = "wasserstein", "jensenshannon"
+_BARS = 12
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Two samples of one column.
+
+    Attributes:
+        distance: wasserstein, in standard deviations of the expected values, or jensenshannon; NaN with a `problem`.
+        p_value: 1 or less; NaN with a `problem`.
+        problem: why the two cannot be compared, empty where they can.
+    """
+
+    method: str
+    distance: float
+    p_value: float
+    problem: str = ""
+
+    def moved(self, *, max_distance: float, level: float) -> bool:
+        """Further than allowed, and not by chance."""
+        return self.p_value < level and self.distance > max_distance
+
+
+def compare(expected: Values, observed: Values, *, category: bool) -> Comparison:
+    """Numbers, NaN for missing, or codes of categories."""
+    problem = _problem(expected, observed)
+    if problem:
+        return Comparison(JENSENSHANNON if category else WASSERSTEIN, math.nan, math.nan, problem)
+    if category:
+        return _as_categories(expected, observed)
+    known, seen = expected[~np.isnan(expected)], observed[~np.isnan(observed)]
+    missing = _as_categories(np.isnan(expected).astype(np.float64), np.isnan(observed).astype(np.float64))
+    if len(known) == 0 or len(seen) == 0:
+        return missing
+    numbers = _as_numbers(known, seen)
+    if missing.p_value == 1.0 and missing.distance == 0.0:
+        return numbers
+    # two questions about one column: the smaller p-value counts twice, and the larger distance is told
+    p_value = min(1.0, 2 * min(numbers.p_value, missing.p_value))
+    worse = missing if missing.p_value < numbers.p_value else numbers
+    return Comparison(worse.method, worse.distance, p_value)
+
+
+def nearness(reference: Values, rows: Values, *, category: bool, unit: float) -> float:
+    """The distance of `compare`, for numbers in `unit` in place of the reference's own deviation."""
+    found = compare(reference, rows, category=category)
+    if found.method != WASSERSTEIN or unit == 0:
+        return found.distance
+    return found.distance * deviation(reference) / unit
+
+
+def deviation(values: Values) -> float:
+    """Standard deviation of what is not missing; 0 where nothing is or all are equal."""
+    known = values[np.isfinite(values)]
+    return float(np.std(known)) if len(known) and np.ptp(known) > 0 else 0.0
+
+
+def histogram(expected: Values, observed: Values, categories: Sequence[str] = ()) -> Histogram | None:
+    """Shares over the same bars, for a person to look at; the first and last bar of numbers are open to the outside."""
+    if len(expected) == 0 or len(observed) == 0:
+        return None
+    if categories:
+        bars = (*categories, "(missing)", "(other)")
+        counts = [
+            np.bincount(np.clip(side, 0, len(bars) - 1).astype(int), minlength=len(bars))
+            for side in (expected, observed)
+        ]
+        shown = [number for number in range(len(bars)) if counts[0][number] or counts[1][number]]
+        shares = [tuple(float(side[number]) / side.sum() for number in shown) for side in counts]
+        return Histogram(tuple(bars[number] for number in shown), shares[0], shares[1])
+    sides = [side[np.isfinite(side)] for side in (expected, observed)]
+    if not len(sides[0]) or not len(sides[1]):
+        return None
+    low, high = (
+        float(pick([np.quantile(side, share) for side in sides])) for pick, share in ((min, 0.01), (max, 0.99))
+    )
+    if low == high:
+        low, high = low - 0.5, high + 0.5
+    edges = np.linspace(low, high, _BARS + 1)
+    counts = [np.histogram(np.clip(side, low, high), edges)[0] for side in sides]
+    shares = [tuple((side / side.sum()).tolist()) for side in counts]
+    return Histogram(tuple(f"{edge:.4g}" for edge in edges[:-1]), shares[0], shares[1])
+
+
+def _problem(expected: Values, observed: Values) -> str:
+    if len(expected) == 0 or len(observed) == 0:
+        return "there is no row to compare"
+    for name, values in (("reference", expected), ("window", observed)):
+        infinite = int(np.isinf(values).sum())
+        if infinite:
+            return f"{infinite} of {len(values)} values in the {name} are infinite"
+    if np.isnan(observed).all() and not np.isnan(expected).all():
+        return "every value in the window is missing"
+    return ""
+
+
+def _as_numbers(expected: Values, observed: Values) -> Comparison:
+    if deviation(expected) == 0.0:  # one value only: any other one is a new category
+        return _as_categories(
+            (expected != expected[0]).astype(np.float64), (observed != expected[0]).astype(np.float64)
+        )
+    return Comparison(WASSERSTEIN, wasserstein(expected, observed), ks_p_value(expected, observed))
+
+
+def _as_categories(expected: Values, observed: Values) -> Comparison:
+    codes, where = np.unique(np.concatenate([expected, observed]), return_inverse=True)
+    counts = [np.bincount(part, minlength=len(codes)) for part in (where[: len(expected)], where[len(expected) :])]
+    if len(codes) == 1:
+        return Comparison(JENSENSHANNON, 0.0, 1.0)
+    return Comparison(JENSENSHANNON, jensenshannon(expected, observed), count_p_value(counts[0], counts[1]))
