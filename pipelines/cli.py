@@ -218,6 +218,44 @@ def record(
 
 
 @app.command()
+def rehearse(
+    model: ModelName,
+    env: Annotated[str, typer.Option(help="The overlay whose rollout is rehearsed.")] = "production",
+    base: Annotated[str, typer.Option(help="What runs now; default: main.")] = "",
+    head: Annotated[str, typer.Option(help="What would run; default: the one open proposal, else these files.")] = "",
+    traffic: Annotated[str, typer.Option(help="A capture log to replay; default: held-out rows.")] = "",
+    rate: Annotated[float, typer.Option(help="Requests a second.", min=0.1, max=2000)] = 200.0,
+    seed: Annotated[int, typer.Option(help="Of the traffic.")] = 1,
+    keep: Annotated[bool, typer.Option("--keep", help="Leave logs, volumes and Prometheus' data.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Play a rollout on this machine before it is merged: real servers, replayed traffic, the overlay's own gates.
+
+    Exit codes besides the usual: 0 promoted, or nothing to roll out; 3 aborted; 4 paused for a person.
+
+    Example: mainline rehearse diabetes --env production --head propose/production/diabetes/2
+    """
+    from pipelines.rehearsal.account import exit_code
+    from pipelines.rehearsal.rehearse import Request
+    from pipelines.rehearsal.rehearse import rehearse as play
+    from pipelines.rehearsal.summary import title
+    from pipelines.settings import Settings
+    from pipelines.source import repository_root
+
+    root = repository_root(Path.cwd())
+    request = Request(
+        model=model, environment=env, base=base, head=head, traffic=traffic, rate=rate, seed=seed, keep=keep
+    )
+    played = play(root, request, repo=Settings.from_environ(root).forge_repo, console=err)
+    folder = request.folder(root)
+    if as_json:
+        sys.stdout.write((folder / "rehearsal.json").read_text(encoding="utf-8"))
+    else:
+        _show({}, f"{title(played)}\n{played.reason}\nreport: {folder / 'report.html'}", as_json=False)
+    raise typer.Exit(exit_code(played.ending))
+
+
+@app.command()
 def serve(
     model: ModelName,
     env: Annotated[str, typer.Option(help="The overlay whose pod template is run here.")] = "staging",

@@ -3,11 +3,14 @@
 import os
 import signal
 import subprocess
+import threading
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
+from types import FrameType
 
 from models.errors import MainlineError
 
@@ -93,6 +96,23 @@ class Child:
         finally:
             _signal(self.process.pid, signal.SIGKILL)
             self.process.wait()
+
+
+@contextmanager
+def terminable() -> Iterator[None]:
+    """Within it SIGTERM is as Ctrl-C: an exception, so that everything that was started is ended."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def interrupted(number: int, frame: FrameType | None) -> None:
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGTERM, interrupted)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def resident_bytes(pid: int) -> int | None:

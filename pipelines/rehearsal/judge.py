@@ -3,24 +3,24 @@
 import os
 import sys
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from pipelines.rehearsal.child import Child
-from pipelines.serve import usable_port
 
 # It imports Evidently and pandas: 5 s on a busy machine.
 _READY_SECONDS = 40.0
 _GRACE_SECONDS = 5.0
 
 
-def launch(home: Path, *, capture: str, stores: set[str]) -> tuple[Child, str]:
-    """Starts the judge and gives it and its address at once; `await_ready` waits for it.
+def launch(home: Path, url: str, *, capture: str, stores: set[str]) -> Child:
+    """Starts the judge, to answer at `url`, and returns at once; `await_ready` waits for it.
 
     Args:
         home: its folder: cache, reports and log.
+        url: its address.
         capture: address of the capture log.
         stores: addresses below which it may fetch bundles.
     """
-    port = usable_port(0)
     inherited = {key: value for key, value in os.environ.items() if not key.startswith("MAINLINE_")}
     environment = inherited | {
         "MAINLINE_CAPTURE_URI": capture,
@@ -28,18 +28,17 @@ def launch(home: Path, *, capture: str, stores: set[str]) -> tuple[Child, str]:
         "MAINLINE_CACHE_DIR": str(home / "cache"),
         "MAINLINE_REPORTS_DIR": str(home / "reports"),
         "MAINLINE_HOST": "127.0.0.1",
-        "MAINLINE_PORT": str(port),
+        "MAINLINE_PORT": str(urlsplit(url).port),
         "ORT_DISABLE_TELEMETRY": "1",
         "DO_NOT_TRACK": "1",
     }
-    child = Child.start(
+    return Child.start(
         "judge",
         [sys.executable, "-m", "services.drift"],
         home=home,
         environment=environment,
         grace_seconds=_GRACE_SECONDS,
     )
-    return child, f"http://127.0.0.1:{port}"
 
 
 def await_ready(child: Child, url: str) -> None:

@@ -14,6 +14,7 @@ from pipelines.rehearsal import wording
 from pipelines.rehearsal.contract import Event, Phase
 from pipelines.rehearsal.metric import Metric
 from pipelines.rehearsal.tally import Seen
+from pipelines.rehearsal.words import shown
 from pipelines.rehearsal.world import Sample
 
 _BAR = 24
@@ -24,12 +25,11 @@ _TOLD = ("step", "metric", "analysis", "ready", "end")
 class View:
     """Shows a rehearsal; use as a context manager. Events and samples may come from different threads."""
 
-    def __init__(self, console: Console, title: str, *, metrics: Mapping[str, Metric] | None = None) -> None:
+    def __init__(self, console: Console, title: str) -> None:
         self._console, self._title = console, title
-        self._metrics = dict(metrics or {})
+        self._metrics: dict[str, Metric] = {}
         self._lock = threading.Lock()
         self._doing = ""
-        self._steps: list[str] = []
         self._gates: dict[tuple[int, str], tuple[str, str, str]] = {}
         self._sample: Sample | None = None
         self._share = 0.0
@@ -48,10 +48,10 @@ class View:
         if self._live.is_started:
             self._live.stop()
 
-    def plan(self, steps: list[str], metrics: Mapping[str, Metric]) -> None:
-        """The steps that will be walked, and the metrics that will be asked."""
+    def plan(self, metrics: Mapping[str, Metric]) -> None:
+        """The metrics that will be asked, by name."""
         with self._lock:
-            self._steps, self._metrics = steps, dict(metrics)
+            self._metrics = dict(metrics)
 
     def say(self, doing: str) -> None:
         """What is being done outside of the walk."""
@@ -80,8 +80,8 @@ class View:
         metric = self._metrics.get(event.metric)
         rule = wording.rule(metric) if metric else ""
         before = self._gates.get((event.step, event.metric), ("", "", ""))
-        shown = wording.value(event.value) if event.kind == "measurement" else before[0]
-        self._gates[event.step, event.metric] = (shown, rule, wording.verdict(event.phase))
+        value = shown(event.value) if event.kind == "measurement" else before[0]
+        self._gates[event.step, event.metric] = (value, rule, wording.verdict(event.phase))
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         """The whole picture, as of now."""
@@ -124,7 +124,7 @@ def _line(event: Event) -> str:
     if event.kind == "metric":
         what = f"{event.metric}: {wording.verdict(event.phase)}"
         if event.value is not None:
-            what += f", {wording.value(event.value)}"
+            what += f", {shown(event.value)}"
     elif event.kind == "analysis" and event.phase is not None and event.phase is not Phase.RUNNING:
         what = f"{event.label}: {event.phase}"
     said = f" ({event.message})" if event.message else ""

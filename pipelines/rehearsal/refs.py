@@ -13,7 +13,7 @@ from pathlib import Path
 import yaml
 
 from models.errors import ConfigError
-from models.release import Release, read_release, release_path
+from models.release import Release, read_release, release_path, render_release
 from pipelines import forge
 from pipelines.build import build_folder, build_overlay, objects
 from pipelines.source import current_source, git
@@ -45,12 +45,14 @@ class Side:
     Attributes:
         ref: which.
         folder: the exported tree.
+        environment: staging or production.
         release: what the environment runs there.
         built: the overlay's objects, as YAML.
     """
 
     ref: Ref
     folder: Path
+    environment: str
     release: Release
     built: str
 
@@ -105,7 +107,7 @@ def side(root: Path, ref: Ref, folder: Path, environment: str, model: str) -> Si
     """
     export(root, ref, folder)
     built = build_overlay(folder, environment, model)
-    return Side(ref, folder, read_release(folder / release_path(environment, model)), built)
+    return Side(ref, folder, environment, read_release(folder / release_path(environment, model)), built)
 
 
 def rehearsed(head: Side, environment: str, model: str) -> list[dict[str, object]]:
@@ -126,6 +128,17 @@ def rehearsed(head: Side, environment: str, model: str) -> list[dict[str, object
     }
     (overlay / "kustomization.yaml").write_text(yaml.safe_dump(document), encoding="utf-8")
     return objects(build_folder(head.folder, "kustomize/rehearsed"))
+
+
+def restores(root: Path, base: Ref, head: Side, window: int) -> bool:
+    """Whether the head's release is one of the last `window` that the base had before its own."""
+    path = release_path(head.environment, head.release.model)
+    former: list[str] = []
+    for commit in git(root, "log", "--format=%H", "--max-count=50", base.commit, "--", path).split():
+        text = git(root, "show", f"{commit}:{path}")
+        if text not in former:
+            former.append(text)
+    return render_release(head.release).rstrip("\n") in former[1 : 1 + window]
 
 
 def _proposal(repo: str, model: str, environment: str) -> forge.Proposal | None:

@@ -1,37 +1,17 @@
 """Stable and candidate as real processes from their pod templates, restarted as the kubelet would when they end."""
 
 import time
-from dataclasses import dataclass
 from pathlib import Path
 
-from pipelines.build import PodCommand
 from pipelines.rehearsal.child import Child, resident_bytes
+from pipelines.rehearsal.revisions import Revision
 from pipelines.serve import launch, usable_port
 
 # The kubelet's: at once, then 10 s, doubled each time, five minutes at most.
 _BACKOFF_SECONDS, _MOST_BACKOFF_SECONDS = 10.0, 300.0
+# A bundle lies on the same disk: what is not ready then never is.
+READY_SECONDS = 30.0
 HASH_VARIABLE = "MAINLINE_POD_TEMPLATE_HASH"
-
-
-@dataclass(frozen=True)
-class Revision:
-    """A pod template and what tells it from the other.
-
-    Attributes:
-        name: `stable` or `candidate`.
-        hash: the pod-template hash, in the label, the metrics and the capture log.
-        pod: its command and environment.
-        version: of the model.
-        digest: of the bundle.
-        uri: of the bundle.
-    """
-
-    name: str
-    hash: str
-    pod: PodCommand
-    version: str
-    digest: str
-    uri: str
 
 
 class Server:
@@ -95,7 +75,7 @@ class Server:
         """Resident memory; None while there is no process."""
         return resident_bytes(self.pid) if self.pid is not None else None
 
-    def await_ready(self, timeout_seconds: float) -> None:
+    def await_ready(self, timeout_seconds: float = READY_SECONDS) -> None:
         """Returns once it is ready.
 
         Raises:

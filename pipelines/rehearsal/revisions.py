@@ -1,0 +1,109 @@
+"""Stable and candidate as the two sides of a rehearsal name them, and what differs between the two."""
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from pipelines.build import Object, PodCommand, objects, pod, rollout
+from pipelines.rehearsal.refs import Side
+from pipelines.rehearsal.template import templates_in
+
+_HASH_LENGTH = 10
+
+
+@dataclass(frozen=True)
+class Revision:
+    """A pod template and what tells it from the other.
+
+    Attributes:
+        name: `stable` or `candidate`.
+        hash: the pod-template hash, in the label, the metrics and the capture log.
+        pod: its command and environment.
+        version: of the model.
+        digest: of the bundle.
+        uri: of the bundle.
+    """
+
+    name: str
+    hash: str
+    pod: PodCommand
+    version: str
+    digest: str
+    uri: str
+
+
+def revisions(before: Side, after: Side) -> tuple[Revision | None, Revision]:
+    """Stable, None where nothing was released before, and candidate.
+
+    Where both have the same pod template the candidate is the same release again, under a hash of its own: so that a
+    change of gates, steps or templates can be seen at work.
+    """
+    candidate = _revision("candidate", after)
+    if not before.release.is_released:
+        return None, candidate
+    stable = _revision("stable", before)
+    if stable.hash == candidate.hash:
+        candidate = _revision("candidate", after, salt="again")
+    return stable, candidate
+
+
+def template_hash(template: object, *, salt: str = "") -> str:
+    """A short name of a pod template: equal templates have equal ones. Not the controller's own, which is Go's."""
+    text = json.dumps(template, sort_keys=True) + salt
+    return hashlib.sha256(text.encode()).hexdigest()[:_HASH_LENGTH]
+
+
+def changes(before: Side, after: Side) -> tuple[str, ...]:
+    """What differs of what decides a rollout: release, pod template, steps, gates; nothing where none of it does."""
+    found = []
+    if before.release != after.release:
+        found.append(f"release {before.release.version} to {after.release.version}")
+    old, new = objects(before.built), objects(after.built)
+    former, now = _spec(old), _spec(new)
+    if before.release == after.release and former.get("template") != now.get("template"):
+        found.append("pod template")
+    if former.get("strategy") != now.get("strategy"):
+        found.append("steps")
+    if {key: former.get(key) for key in _timing(former)} != {key: now.get(key) for key in _timing(now)}:
+        found.append("the Rollout's times and limits")
+    if templates_in(old) != templates_in(new):
+        found.append("gates")
+    return tuple(found)
+
+
+def strategy(built: Sequence[Object]) -> str:
+    """`canary` or `blue-green`."""
+    return "blue-green" if "blueGreen" in dict(_spec(built).get("strategy") or {}) else "canary"
+
+
+def rollback_window(side: Side) -> int:
+    """How many revisions back a release is restored without steps and gates."""
+    window = _spec(objects(side.built)).get("rollbackWindow")
+    return int(window.get("revisions", 0)) if isinstance(window, Mapping) else 0
+
+
+def fewest_replicas(built: Sequence[Object]) -> int | None:
+    """The pods that an autoscaler keeps at least; None where there is none."""
+    for item in built:
+        if item.get("kind") == "HorizontalPodAutoscaler":
+            spec = item.get("spec")
+            return int(spec.get("minReplicas", 1)) if isinstance(spec, Mapping) else None
+    return None
+
+
+def _revision(name: str, side: Side, *, salt: str = "") -> Revision:
+    built = objects(side.built)
+    release = side.release
+    template = template_hash(_spec(built).get("template"), salt=salt)
+    return Revision(name, template, pod(built), release.version, release.digest, release.uri)
+
+
+def _spec(built: Sequence[Object]) -> Mapping[str, Any]:
+    spec = rollout(built).get("spec")
+    return spec if isinstance(spec, Mapping) else {}
+
+
+def _timing(spec: Mapping[str, Any]) -> list[str]:
+    return sorted(key for key in spec if key not in ("template", "strategy", "replicas"))
