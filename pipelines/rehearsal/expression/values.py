@@ -8,7 +8,7 @@ import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from decimal import Decimal
 
-from pipelines.rehearsal.expression.errors import ExpressionError
+from pipelines.rehearsal.expression.errors import ExpressionError, UnsupportedExpression
 
 _DECIMAL = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
 _WHOLE = re.compile(r"[+-]?\d+")
@@ -271,6 +271,8 @@ def elements(value: object) -> Sequence[object]:
     """What a closure is asked of."""
     if isinstance(value, list | tuple):
         return value
-    if isinstance(value, str | Mapping) and not value:
+    if isinstance(value, str | Mapping):
+        if value:
+            raise UnsupportedExpression(f"a closure over {words(value)} is not covered, only over a list")
         return ()
     raise ExpressionError(f"{words(value)} has no elements")
