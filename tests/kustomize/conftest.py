@@ -1,13 +1,15 @@
 """The committed overlays, built once a session: as they are, and released in a scratch copy."""
 
+import copy
 import shutil
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from models.release import Release, release_path, render_release
-from pipelines.build import build_overlay
+from pipelines.build import build_overlay, objects
 from pipelines.overlays import ENVIRONMENTS
 from pipelines.tools import ROOT, kustomize
 from pipelines.versions import ToolMissing
@@ -60,6 +62,20 @@ def build(tool: None) -> Callable[[Path, str, str], str]:
         if key not in known:
             known[key] = build_overlay(*key)
         return known[key]
+
+    return cached
+
+
+@pytest.fixture(scope="session")
+def read(build: Callable[[Path, str, str], str]) -> Callable[[Path, str, str], list[dict[str, Any]]]:
+    """The objects of a built overlay, a test's own to change; each overlay of each tree parsed once."""
+    known: dict[tuple[Path, str, str], list[dict[str, Any]]] = {}
+
+    def cached(root: Path, environment: str, model: str) -> list[dict[str, Any]]:
+        key = (root, environment, model)
+        if key not in known:
+            known[key] = objects(build(*key))
+        return copy.deepcopy(known[key])
 
     return cached
 

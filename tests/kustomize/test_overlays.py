@@ -9,16 +9,17 @@ import pytest
 
 from models.errors import GateClosed
 from pipelines.build import images, objects, pod, refuse_on_cluster
-from pipelines.overlays import kustomize_files
+from pipelines.overlays import ENVIRONMENTS, kustomize_files
 from pipelines.tools import ROOT
 
 Build = Callable[[Path, str, str], str]
+Read = Callable[[Path, str, str], list[dict[str, Any]]]
 Overlay = tuple[str, str]
 
 
 @pytest.fixture
-def built(build: Build, released_tree: Path, overlay: Overlay) -> list[dict[str, Any]]:
-    return objects(build(released_tree, *overlay))
+def built(read: Read, released_tree: Path, overlay: Overlay) -> list[dict[str, Any]]:
+    return read(released_tree, *overlay)
 
 
 def one(built: list[dict[str, Any]], kind: str, name: str = "serving") -> dict[str, Any]:
@@ -30,6 +31,25 @@ def container(built: list[dict[str, Any]]) -> dict[str, Any]:
     (found,) = one(built, "Rollout")["spec"]["template"]["spec"]["containers"]
     assert isinstance(found, dict)
     return found
+
+
+def strategy(built: list[dict[str, Any]]) -> dict[str, Any]:
+    found = one(built, "Rollout")["spec"]["strategy"]
+    assert isinstance(found, dict)
+    return found
+
+
+def found(node: object, key: str) -> Iterator[Any]:
+    """Every value of a key, at any depth."""
+    if isinstance(node, Mapping):
+        for name, value in node.items():
+            if name == key:
+                yield value
+            else:
+                yield from found(value, key)
+    elif isinstance(node, list):
+        for value in node:
+            yield from found(value, key)
 
 
 def strings(node: object) -> Iterator[str]:
@@ -72,33 +92,58 @@ def test_every_object_is_in_the_overlays_namespace_and_labelled(built: list[dict
 
 
 def test_kinds_are_complete_and_local_files_stay_local(built: list[dict[str, Any]]) -> None:
-    kinds = sorted(item["kind"] for item in built)
-    assert kinds == [
+    services = {"serving-stable", "serving-canary"} if "canary" in strategy(built) else {"serving-preview"}
+    assert {item["metadata"]["name"] for item in built if item["kind"] == "Service"} == {"serving", *services}
+    templates = [item["metadata"]["name"] for item in built if item["kind"] == "AnalysisTemplate"]
+    assert len(templates) == len(set(templates)) == 8
+    assert sorted(item["kind"] for item in built if item["kind"] not in ("Service", "AnalysisTemplate")) == [
         "HorizontalPodAutoscaler",
         "NetworkPolicy",
         "NetworkPolicy",
         "PodDisruptionBudget",
         "Rollout",
-        "Service",
-        "Service",
-        "Service",
         "ServiceAccount",
     ]
 
 
-def test_release_reaches_the_pod_and_lineage_stays_off_its_template(
-    built: list[dict[str, Any]], overlay: Overlay
-) -> None:
+def test_release_reaches_the_pod_with_what_training_knew(built: list[dict[str, Any]], overlay: Overlay) -> None:
     rollout = one(built, "Rollout")
     template = rollout["spec"]["template"]
-    environment = {variable["name"]: variable["value"] for variable in container(built)["env"]}
+    environment = {variable["name"]: variable.get("value") for variable in container(built)["env"]}
     assert environment["MAINLINE_MODEL"] == overlay[1] == template["metadata"]["labels"]["mainline.dev/model"]
     assert environment["MAINLINE_MODEL_VERSION"] == "17"
     assert environment["MAINLINE_BUNDLE_URI"] == f"s3://bundles/{overlay[1]}/17"
     assert environment["MAINLINE_BUNDLE_DIGEST"] == "sha256:" + "7" * 64
-    assert template["metadata"]["annotations"] == {"mainline.dev/digest": "sha256:" + "7" * 64}
-    assert rollout["metadata"]["annotations"] == {"mainline.dev/run": "run17", "mainline.dev/commit": "7" * 40}
-    assert not {"run17", "7" * 40} & set(strings(template))
+    assert template["metadata"]["annotations"] == {
+        "mainline.dev/version": "17",
+        "mainline.dev/digest": "sha256:" + "7" * 64,
+        "mainline.dev/commit": "7" * 40,
+        "mainline.dev/run": "run17",
+        "mainline.dev/attempt": "1",
+    }
+
+
+def test_links_lead_from_the_rollout_and_each_of_its_runs(built: list[dict[str, Any]], overlay: Overlay) -> None:
+    links = one(built, "Rollout")["metadata"]["annotations"]
+    assert {key.partition("/")[2]: value.partition("://")[2].partition("/")[2] for key, value in links.items()} == {
+        "judge-report": f"reports/{overlay[1]}-17",
+        "mlflow-run": "#/runs/run17",
+        "dashboard": f"d/serving?var-model={overlay[1]}",
+    }
+    analyses = list(found(strategy(built), "analysisRunMetadata"))
+    assert len(analyses) >= 2
+    assert all(metadata == {"annotations": links} for metadata in analyses)
+
+
+def test_the_same_release_has_another_pod_template_in_each_environment(read: Read, released_tree: Path) -> None:
+    templates = {}
+    for environment in ENVIRONMENTS:
+        rollout = one(read(released_tree, environment, "iris"), "Rollout")
+        templates[environment] = rollout["spec"]["template"]
+    assert templates["staging"] != templates["production"]
+    for environment, template in templates.items():
+        assert template["metadata"]["labels"].pop("mainline.dev/environment") == environment
+    assert templates["staging"] == templates["production"]
 
 
 def test_labels_selectors_and_variables_are_strings(built: list[dict[str, Any]]) -> None:
@@ -106,19 +151,25 @@ def test_labels_selectors_and_variables_are_strings(built: list[dict[str, Any]])
         assert all(isinstance(value, str) for value in item["metadata"]["labels"].values())
     template = one(built, "Rollout")["spec"]["template"]
     assert all(isinstance(value, str) for value in template["metadata"]["labels"].values())
-    assert all(isinstance(variable["value"], str) for variable in container(built)["env"])
+    assert all(isinstance(variable.get("value", ""), str) for variable in container(built)["env"])
+    for item in built:
+        if item["kind"] == "AnalysisTemplate":
+            assert all(isinstance(argument.get("value", ""), str) for argument in item["spec"]["args"])
 
 
 def test_names_that_objects_give_each_other_exist(built: list[dict[str, Any]]) -> None:
     rollout = one(built, "Rollout")
-    canary = rollout["spec"]["strategy"]["canary"]
-    one(built, "Service", canary["stableService"])
-    one(built, "Service", canary["canaryService"])
+    (moves,) = rollout["spec"]["strategy"].values()
+    named = [value for key, value in moves.items() if key.endswith("Service")]
+    assert len(named) == 2
+    for name in named:
+        one(built, "Service", name)
     one(built, "ServiceAccount", rollout["spec"]["template"]["spec"]["serviceAccountName"])
     target = one(built, "HorizontalPodAutoscaler")["spec"]["scaleTargetRef"]
     assert target == {"apiVersion": "argoproj.io/v1alpha1", "kind": "Rollout", "name": "serving"}
     labels = rollout["spec"]["template"]["metadata"]["labels"]
-    selectors = [one(built, "Service", name)["spec"]["selector"] for name in ("serving", "serving-stable")]
+    services = {*named, "serving"}
+    selectors = [one(built, "Service", name)["spec"]["selector"] for name in services]
     selectors += [rollout["spec"]["selector"]["matchLabels"]]
     selectors += [one(built, "PodDisruptionBudget")["spec"]["selector"]["matchLabels"]]
     selectors += [one(built, "NetworkPolicy")["spec"]["podSelector"]["matchLabels"]]
@@ -126,7 +177,7 @@ def test_names_that_objects_give_each_other_exist(built: list[dict[str, Any]]) -
         assert selector
         assert selector.items() <= labels.items()
     ports = {port["name"] for port in container(built)["ports"]}
-    for name in ("serving", "serving-stable", "serving-canary"):
+    for name in services:
         assert {port["targetPort"] for port in one(built, "Service", name)["spec"]["ports"]} <= ports
     assert {probe["httpGet"]["port"] for key, probe in container(built).items() if key.endswith("Probe")} <= ports
 
@@ -137,13 +188,16 @@ def test_rollout_can_roll_back_and_gives_up(built: list[dict[str, Any]]) -> None
     assert spec["progressDeadlineAbort"] is True
     startup = container(built)["startupProbe"]
     assert startup["periodSeconds"] * startup["failureThreshold"] < spec["progressDeadlineSeconds"]
-    canary = spec["strategy"]["canary"]
-    assert (canary["maxUnavailable"], canary["maxSurge"]) == (0, 1)
-    assert "dynamicStableScale" not in canary
+    assert spec["minReadySeconds"] > 0
+    assert spec["analysis"]["successfulRunHistoryLimit"] <= spec["analysis"]["unsuccessfulRunHistoryLimit"]
 
 
 def test_canary_weights_can_be_reached_by_the_fewest_pods(built: list[dict[str, Any]]) -> None:
-    canary = one(built, "Rollout")["spec"]["strategy"]["canary"]
+    if "canary" not in strategy(built):
+        pytest.skip("no canary: the other strategy has no weights")
+    canary = strategy(built)["canary"]
+    assert (canary["maxUnavailable"], canary["maxSurge"]) == (0, 1)
+    assert "dynamicStableScale" not in canary
     pods = one(built, "HorizontalPodAutoscaler")["spec"]["minReplicas"] + canary["maxSurge"]
     for step in canary["steps"]:
         if "setWeight" in step:
@@ -204,6 +258,8 @@ def test_the_pod_runs_the_server_with_folders_that_it_may_write(built: list[dict
     assert command.environment["MAINLINE_PORT"] == "8080"
     assert set(command.folders) == {"/var/cache/mainline", "/tmp"}
     assert command.environment["MAINLINE_CACHE_DIR"] in command.folders
+    assert command.hash_variables == ("MAINLINE_POD_TEMPLATE_HASH",)
+    assert command.environment["MAINLINE_CAPTURE_SAMPLE"] == "1.0"
 
 
 def test_overlay_has_no_prefix_and_fits_a_screen() -> None:
