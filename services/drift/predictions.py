@@ -93,17 +93,17 @@ def judge_predictions(
         "candidate_distinct": len(live.candidate),
         "announced": len(announced.candidate),
     }
-    lack = _lack(rows, limits)
-    if lack:
-        return undecided(lack, rows=rows)
+    few = lack(rows, limits)
+    if few:
+        return undecided(few, rows=rows)
     wrong = _wrong(live.candidate, own)
     if wrong:
         return Judgement(verdict=Verdict.FAIL, reason=wrong, rows=rows, method=METHOD)
     live, announced = live.whole(), announced.whole()
     kept = {"candidate_distinct": len(live.candidate), "announced": len(announced.candidate)}
-    lack = _lack(rows | kept, limits)
-    if lack:
-        return undecided(f"{lack}: stable has no finite answer to the others", rows=rows)
+    few = lack(rows | kept, limits)
+    if few:
+        return undecided(f"{few}: stable has no finite answer to the others", rows=rows)
     units = units_of(announced.stable)
     level = limits.alpha / len(units)
     lives, expected = live.difference / units, announced.difference / units
@@ -131,7 +131,8 @@ def units_of(stable: Answers) -> Values:
     return np.array([unit if name == "prediction" else max(unit, half) for name in names])
 
 
-def _lack(rows: dict[str, int], limits: PredictionLimits) -> str:
+def lack(rows: dict[str, int], limits: PredictionLimits) -> str:
+    """Of what there is too little to decide, empty where there is enough."""
     if rows["candidate"] < limits.min_rows:
         return f"{rows['candidate']} rows of the candidate in the window, at least {limits.min_rows} are needed"
     if rows["candidate_distinct"] < limits.min_distinct_rows:

@@ -48,7 +48,7 @@ def create(state: State, *, lifespan: Lifespan | None = None, capture: Capture |
 
     @app.get("/metadata")
     async def metadata(request: Request) -> Response:
-        return _json(schema.metadata(state.model().bundle, version=version))
+        return _json(schema.metadata(state.model().bundle, version=version, uri=state.settings.uri))
 
     @app.post("/predict")
     async def predict(request: Request) -> Response:

@@ -10,11 +10,11 @@ from services.problems import MEDIA_TYPE, TABLE, Kind
 Document = dict[str, Any]
 
 
-def metadata(bundle: Bundle, *, version: str) -> dict[str, object]:
+def metadata(bundle: Bundle, *, version: str, uri: str) -> dict[str, object]:
     """What the server answers with, and where it comes from."""
     manifest = bundle.manifest.model_dump(mode="json")
     kept = ("model", "task", "inputs", "outputs", "classes", "lineage", "libraries", "serving")
-    return {"version": version, "digest": str(bundle.digest)} | {name: manifest[name] for name in kept}
+    return {"version": version, "digest": str(bundle.digest), "uri": uri} | {name: manifest[name] for name in kept}
 
 
 def example(bundle: Bundle) -> dict[str, object]:

@@ -1,0 +1,93 @@
+"""One part of the capture log, as `services/serving/part.py` writes it: gzipped JSON lines, the first one a header.
+
+Whoever can write to the log can write anything, and a pod can end in the middle of a part: so nothing here raises, no
+more than a bounded number of bytes is unpacked, and what was whole is kept.
+"""
+
+import gzip
+import io
+import json
+import zlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+_MAX_LINE = 2**20
+
+
+class Header(BaseModel):
+    """Who wrote a part: the served bundle and the pod."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    capture: Literal[1]
+    model: str
+    version: str
+    digest: str = Field(pattern=r"^sha256:[0-9a-f]{64}$")
+    uri: str
+    hash: str
+    pod: str = ""
+    masked: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Row:
+    """One answered row; `time` is aware."""
+
+    time: datetime
+    features: Mapping[str, Any]
+    prediction: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Part:
+    """What a part holds; no header where it is none of ours. `problems` read on after "a part: "."""
+
+    header: Header | None
+    rows: list[Row]
+    problems: list[str]
+
+
+def read_part(data: bytes, *, max_bytes: int, max_rows: int) -> Part:
+    """What the bytes of a part hold, up to `max_bytes` unpacked and `max_rows` rows."""
+    unpacked = gzip.GzipFile(fileobj=io.BytesIO(data))
+    rows: list[Row] = []
+    header: Header | None = None
+    problems: list[str] = []
+    used, wrong = 0, 0
+    try:
+        header = Header.model_validate_json(unpacked.readline(_MAX_LINE))
+        while len(rows) < max_rows and (line := unpacked.readline(_MAX_LINE)):
+            used += len(line)
+            if used > max_bytes:
+                problems.append(f"is above {max_bytes} bytes unpacked")
+                break
+            row = _row(line)
+            if row is None:
+                wrong += 1
+            else:
+                rows.append(row)
+    except (EOFError, zlib.error):
+        problems.append("is cut short or damaged")
+    except gzip.BadGzipFile:
+        problems.append("is no gzip file")
+    except ValidationError:
+        problems.append("has no header of a capture log")
+    if wrong:
+        problems.append("holds lines that are no rows")
+    return Part(header, rows, problems)
+
+
+def _row(line: bytes) -> Row | None:
+    try:
+        told = json.loads(line)
+        time = datetime.fromisoformat(told["time"])
+        features, prediction = told["features"], told["prediction"]
+    except (ValueError, KeyError, TypeError, RecursionError):
+        return None
+    if not isinstance(features, dict) or not isinstance(prediction, dict):
+        return None
+    return Row(time if time.tzinfo else time.replace(tzinfo=UTC), features, prediction)

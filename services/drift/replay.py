@@ -1,0 +1,125 @@
+"""The same rows to preview and active, pair by pair: errors, latency and answers. A pure decision over the replies."""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from models.manifest import Manifest
+from models.verdict import Verdict
+from services.drift.answers import Answers, from_captured
+from services.drift.judgement import Judgement, undecided
+from services.drift.predictions import Pairs, PredictionLimits, judge_predictions
+
+METHOD = (
+    "Each distinct row goes to both servers, at the same time of day and in turns first to one and to the other.",
+    "An error counts where stable answers the same row. Latency: the slowest one in fifty, against stable's.",
+)
+_SLOWEST = 0.98  # of 300 replies the seventh slowest: one request in twenty that is slow is seen, a single pause is not
+
+
+@dataclass(frozen=True)
+class Reply:
+    """One answer.
+
+    Attributes:
+        status: of HTTP; 0 where the server was not reached.
+        seconds: from sending to the last byte.
+        digest: of the bundle that answered, empty where none did.
+        prediction: None where there is none.
+    """
+
+    status: int
+    seconds: float
+    digest: str = ""
+    prediction: Mapping[str, Any] | None = None
+
+
+@dataclass(frozen=True)
+class Exchange:
+    """Both servers' replies to one row."""
+
+    row: int
+    candidate: Reply
+    stable: Reply
+
+
+@dataclass(frozen=True, kw_only=True)
+class ReplayLimits:
+    """From gates.yaml. `max_latency_ratio` counts above `latency_floor_seconds`."""
+
+    min_pairs: int
+    max_error_ratio: float
+    max_latency_ratio: float
+    latency_floor_seconds: float
+    predictions: PredictionLimits
+
+
+@dataclass(frozen=True)
+class Expected:
+    """What the bundles say: the candidate's manifest and digest, its own graph on the rows that were sent, stable's
+    digest, and the announced pairs."""
+
+    manifest: Manifest
+    candidate_digest: str
+    stable_digest: str
+    own: Answers
+    announced: Pairs
+
+
+def judge_replay(exchanges: Sequence[Exchange], expected: Expected, limits: ReplayLimits) -> Judgement:
+    """The judgement on the replies to distinct rows; `Exchange.row` is the row's index in `expected.own`."""
+    stable = [each for each in exchanges if each.stable.status == 200 and each.stable.digest == expected.stable_digest]
+    ours = [each for each in stable if each.candidate.digest in ("", expected.candidate_digest)]
+    failed = [each for each in ours if each.candidate.status != 200]
+    good = [each for each in ours if each.candidate.status == 200 and each.candidate.prediction is not None]
+    rows = {"sent": len(exchanges), "stable": len(stable), "candidate": len(good), "candidate_failed": len(failed)}
+    warnings: tuple[str, ...] = ()
+    if len(ours) < len(stable):
+        warnings = (f"{len(stable) - len(ours)} replies of the preview are of another bundle: left out",)
+    if len(ours) < limits.min_pairs:
+        reason = f"{len(ours)} rows were answered by both within the time, at least {limits.min_pairs} are needed"
+        return undecided(reason, rows=rows, warnings=warnings)
+    if all(each.candidate.status == 0 for each in ours):
+        return undecided("the preview cannot be reached: see its service and network policy", rows=rows)
+    numbers = _numbers(ours, good, failed)
+    verdict, reason = _faults(numbers, failed, limits)
+    if verdict is Verdict.FAIL:
+        return Judgement(verdict=verdict, reason=reason, numbers=numbers, rows=rows, method=METHOD, warnings=warnings)
+    pairs = Pairs(*(_answers(good, side, expected.manifest) for side in ("candidate", "stable")))
+    own = Pairs(pairs.candidate, expected.own.at(np.array([each.row for each in good], dtype=np.intp)))
+    judged = judge_predictions(pairs, expected.announced, limits.predictions, own=own)
+    return replace(
+        judged,
+        numbers={**judged.numbers, **numbers},
+        rows={**judged.rows, **rows},
+        method=(*METHOD, *judged.method),
+        warnings=(*warnings, *judged.warnings),
+    )
+
+
+def _answers(exchanges: Sequence[Exchange], side: str, manifest: Manifest) -> Answers:
+    return from_captured([getattr(each, side).prediction or {} for each in exchanges], manifest)
+
+
+def _numbers(ours: Sequence[Exchange], good: Sequence[Exchange], failed: Sequence[Exchange]) -> dict[str, float]:
+    numbers = {"error_ratio": len(failed) / len(ours)}
+    for side in ("candidate", "stable"):
+        seconds = [getattr(each, side).seconds for each in good]
+        for name, share in (("median", 0.5), ("slowest", _SLOWEST)):
+            numbers[f"{side}_{name}_seconds"] = float(np.quantile(seconds, share)) if seconds else math.nan
+    return numbers
+
+
+def _faults(numbers: Mapping[str, float], failed: Sequence[Exchange], limits: ReplayLimits) -> tuple[Verdict, str]:
+    if numbers["error_ratio"] > limits.max_error_ratio:
+        status = failed[0].candidate.status or "no answer"
+        reason = f"{len(failed)} rows that stable answers are not answered by the preview (the first: {status}), "
+        return Verdict.FAIL, f"{reason}{numbers['error_ratio']:.2%}, at most {limits.max_error_ratio:.2%}"
+    slowest, former = numbers["candidate_slowest_seconds"], numbers["stable_slowest_seconds"]
+    if slowest > max(limits.latency_floor_seconds, limits.max_latency_ratio * former):
+        reason = f"the slowest one in fifty takes {slowest * 1000:.0f} ms, of stable {former * 1000:.0f} ms, "
+        return Verdict.FAIL, f"{reason}at most {limits.max_latency_ratio:g} times that"
+    return Verdict.PASS, ""

@@ -1,0 +1,124 @@
+"""Sends rows to preview and active and hands the replies to the decision: a preview has no callers of its own.
+
+Captured rows of stable come first, held-out rows of both bundles fill up. Requests and time are bounded.
+"""
+
+import time
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from datetime import datetime
+from functools import partial
+from typing import Any
+
+import numpy as np
+
+from models.errors import MainlineError
+from models.rows import decode
+from services.drift import twins
+from services.drift.caller import Caller, Identity, identity
+from services.drift.captured import encoded
+from services.drift.judgement import Judgement, Party, undecided
+from services.drift.limits import replay_limits
+from services.drift.references import Reference
+from services.drift.replay import Exchange, Expected, judge_replay
+from services.drift.requests import ReplayRequest
+from services.drift.sample import Sample, first_of_each
+from services.drift.sources import Sources
+
+AT_ONCE = 4  # a preview without load of its own: so many callers make no queue
+SEND_SECONDS = 8.0
+_WARM_UP = 5
+
+Row = Mapping[str, Any]
+
+
+def assess_replay(request: ReplayRequest, sources: Sources, *, now: datetime) -> Judgement:
+    """The judgement on a replay.
+
+    Raises:
+        MainlineError: a server or a bundle cannot be had.
+    """
+    candidate, stable = identity(request.candidate_url), identity(request.stable_url)
+    for name, found in (("preview", candidate), ("active", stable)):
+        if found.model != request.model:
+            return undecided(f"the {name} serves {found.model!r}, not {request.model!r}: see its address")
+    reference = sources.references.get(model=request.model, uri=candidate.uri, digest=candidate.digest)
+    former = sources.references.get(model=request.model, uri=stable.uri, digest=stable.digest)
+    announced = twins.announced(reference, former)
+    if announced is None:
+        return undecided("stable needs features, or knows classes, that the candidate does not: a person decides")
+    sample, source = _rows(request, sources, reference, former, now)
+    exchanges = _send(request, sample, reference, former)
+    own = reference.answers(sample.matrix)
+    expected = Expected(reference.bundle.manifest, candidate.digest, stable.digest, own, announced)
+    judged = judge_replay(exchanges, expected, replay_limits(request))
+    return replace(
+        judged,
+        method=(*judged.method, source),
+        candidate=_party(candidate, request.candidate_hash),
+        stable=_party(stable, request.stable_hash),
+    )
+
+
+def _party(found: Identity, pod_hash: str) -> Party:
+    return Party(found.model, found.version, found.digest, pod_hash)
+
+
+def _rows(
+    request: ReplayRequest, sources: Sources, reference: Reference, former: Reference, now: datetime
+) -> tuple[Sample, str]:
+    """Distinct rows that both bundles accept, encoded as the candidate's, and where they come from."""
+    try:
+        window = sources.window(request.model, request.stable_hash, now - request.window, now, now)
+        rows: list[Row] = [] if window.header and window.header.masked else list(window.rows)
+    except MainlineError:
+        rows = []
+    n_captured = len(rows)
+    for bundle in (former, reference):
+        sample, _ = bundle.held_out
+        rows += decode(sample.matrix, bundle.features)
+    taken, kept = encoded(rows, reference.features)
+    _, both = encoded([rows[number] for number in kept], former.features)
+    once = both[first_of_each(taken.matrix[both])]
+    captured = once[kept[once] < n_captured]
+    chosen = captured[np.linspace(0, len(captured) - 1, min(len(captured), request.rows)).astype(np.intp)]
+    filled = once[len(captured) :][: request.rows - len(chosen)]
+    source = f"Rows: {len(chosen)} distinct ones that stable answered, {len(filled)} held-out ones of the bundles."
+    return Sample(taken.features, taken.matrix[np.concatenate([chosen, filled])]), source
+
+
+def _send(request: ReplayRequest, sample: Sample, reference: Reference, former: Reference) -> list[Exchange]:
+    """Replies to as many rows as the time allows."""
+    rows = decode(sample.matrix, sample.features)
+    names = [{feature.name for feature in bundle.features} for bundle in (reference, former)]
+    bodies: list[tuple[Row, Row]] = []
+    for row in rows:
+        ours, theirs = ({name: value for name, value in row.items() if name in known} for known in names)
+        bodies.append((ours, theirs))
+    until = time.monotonic() + SEND_SECONDS
+    shares = [range(first, len(bodies), AT_ONCE) for first in range(AT_ONCE)]
+    with ThreadPoolExecutor(AT_ONCE) as pool:
+        send = partial(_send_share, request, bodies, until=until)
+        return [exchange for exchanges in pool.map(send, shares) for exchange in exchanges]
+
+
+def _send_share(
+    request: ReplayRequest, bodies: Sequence[tuple[Row, Row]], share: range, *, until: float
+) -> list[Exchange]:
+    exchanges = []
+    with Caller(request.candidate_url) as candidate, Caller(request.stable_url) as stable:
+        for number in list(share)[:_WARM_UP]:
+            candidate.ask(bodies[number][0], until=until)
+            stable.ask(bodies[number][1], until=until)
+        for number in share:
+            if time.monotonic() > until:
+                break
+            ours, theirs = bodies[number]
+            if (number // AT_ONCE) % 2:
+                reply = candidate.ask(ours, until=until)
+                exchanges.append(Exchange(number, reply, stable.ask(theirs, until=until)))
+            else:
+                former = stable.ask(theirs, until=until)
+                exchanges.append(Exchange(number, candidate.ask(ours, until=until), former))
+    return exchanges

@@ -1,0 +1,33 @@
+"""Where the judge reads: the capture log and the bundles that its headers name."""
+
+from datetime import datetime
+from pathlib import Path
+
+from services.drift.references import Reference, References
+from services.drift.windows import Window, read_window
+
+
+class Sources:
+    """Where the judge reads: made once, used by every judgement."""
+
+    def __init__(self, capture_uri: str, stores: tuple[str, ...], cache: Path) -> None:
+        self.capture_uri = capture_uri
+        self.references = References(stores, cache)
+
+    def window(self, model: str, pod_hash: str, begin: datetime, end: datetime, now: datetime) -> Window:
+        """Rows of one pod-template hash.
+
+        Raises:
+            StoreError: the log cannot be read.
+        """
+        return read_window(self.capture_uri, model=model, pod_hash=pod_hash, begin=begin, end=end, now=now)
+
+    def reference(self, window: Window) -> Reference:
+        """The bundle that answered a window's rows.
+
+        Raises:
+            MainlineError: it cannot be had.
+        """
+        header = window.header
+        assert header is not None  # noqa: S101  (callers have looked)
+        return self.references.get(model=header.model, uri=header.uri, digest=header.digest)

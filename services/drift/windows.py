@@ -1,0 +1,205 @@
+"""A window of the capture log: the rows that the pods of one pod-template hash answered, never more than are needed.
+
+Only the hours of the window are listed, and of an hour only parts that can hold rows of it. Parts are read in an order
+of which every beginning covers the window evenly, until there are enough rows: so memory is bounded, and a window of
+much traffic is sampled over all of its time. Nothing that a part holds raises: what is odd is counted and named.
+"""
+
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from itertools import islice
+from pathlib import Path
+from typing import Any
+from urllib.parse import unquote, urlsplit
+
+import obstore
+from obstore.exceptions import BaseError
+from obstore.store import ObjectStore, from_url
+
+from models.store import ObjectMissing, StoreError
+from services.drift.judgement import Party
+from services.drift.parts import Header, Part, read_part
+
+MAX_ROWS = 5000
+# 48 MiB is what a server holds at most, uncompressed; a part above it is none of ours.
+MAX_PART_BYTES = 48 * 2**20
+CLOCK_SKEW = timedelta(seconds=5)  # nodes that keep time are within a second
+READ_SECONDS = 5.0  # of each of two windows; the judge has 15 s for all of it
+_AT_ONCE = 8
+
+
+@dataclass(frozen=True, kw_only=True)
+class Window:
+    """Rows in the order of their time.
+
+    Attributes:
+        header: of the newest part; None where no part lies in the window.
+        rows, predictions, times: of equal length.
+        oddities: what was met on the way, one line each.
+    """
+
+    header: Header | None = None
+    rows: tuple[Mapping[str, Any], ...] = ()
+    predictions: tuple[Mapping[str, Any], ...] = ()
+    times: tuple[datetime, ...] = ()
+    oddities: tuple[str, ...] = ()
+
+    @property
+    def party(self) -> Party | None:
+        """Who answered."""
+        if self.header is None:
+            return None
+        return Party(self.header.model, self.header.version, self.header.digest, self.header.hash)
+
+
+@dataclass
+class _Found:
+    """What reading has gathered so far."""
+
+    header: Header | None = None
+    parts: list[Part] = field(default_factory=list)
+    n_rows: int = 0
+    odd: Counter[str] = field(default_factory=Counter)
+
+
+def read_window(
+    uri: str,
+    *,
+    model: str,
+    pod_hash: str,
+    begin: datetime,
+    end: datetime,
+    now: datetime,
+    most: int = MAX_ROWS,
+    clock: Callable[[], float] = time.monotonic,
+) -> Window:
+    """Rows whose time is in [begin, end], at most `most`.
+
+    Raises:
+        StoreError: the log cannot be listed or read.
+    """
+    store = _open(uri)
+    found = _Found()
+    names = _names(store, model, pod_hash, begin, end)
+    started = clock()
+    with ThreadPoolExecutor(_AT_ONCE) as pool:
+        order = iter(evenly(names))
+        while batch := list(islice(order, 1 if found.header is None else _AT_ONCE)):
+            for name, part in zip(batch, pool.map(lambda name: _part(store, name), batch), strict=True):
+                _take(found, part, name, model=model, pod_hash=pod_hash, span=(begin, end, now), most=most)
+            if found.n_rows >= most:
+                break
+            if clock() - started > READ_SECONDS:
+                found.odd[f"reading was ended after {READ_SECONDS:g} s"] += 1
+                break
+    return _window(found, most)
+
+
+def evenly(names: list[str]) -> Iterator[str]:
+    """The last of the names, then the others so that every beginning of the order is spread over all of them.
+
+    Source: van der Corput's sequence in base 2.
+    """
+    if not names:
+        return
+    yield names[-1]
+    bits = max(1, (len(names) - 1).bit_length())
+    for number in range(2**bits):
+        index = int(format(number, f"0{bits}b")[::-1], 2)
+        if index < len(names) - 1:
+            yield names[index]
+
+
+def _open(uri: str) -> ObjectStore:
+    if not uri:
+        raise StoreError("no capture log is configured: set MAINLINE_CAPTURE_URI")
+    parts = urlsplit(uri)
+    if parts.scheme == "file" and not Path(unquote(parts.path)).is_dir():
+        raise ObjectMissing(f"{uri}: no such folder: nothing was captured yet, or the address is wrong")
+    try:
+        return from_url(uri)
+    except (BaseError, ValueError) as err:
+        raise StoreError(f"{uri}: cannot be opened ({_brief(err)}); check the address and the environment") from err
+
+
+def _names(store: ObjectStore, model: str, pod_hash: str, begin: datetime, end: datetime) -> list[str]:
+    """Parts that can hold rows of the window, oldest first, of whatever version has the hash."""
+    try:
+        versions = [str(found) for found in obstore.list_with_delimiter(store, f"model={model}/")["common_prefixes"]]
+        names: list[str] = []
+        for version in versions:
+            # one hour more: a pod whose clock is ahead must be seen to be
+            hour = begin.astimezone(UTC).replace(minute=0, second=0, microsecond=0)
+            while hour <= end + timedelta(hours=1):
+                folder = f"{version.rstrip('/')}/hash={pod_hash}/hour={hour:%Y-%m-%dT%H}/"
+                first = f"{folder}{begin.astimezone(UTC):%Y%m%dT%H%M%S%f}"
+                for batch in obstore.list(store, folder, offset=first):
+                    names += [str(meta["path"]) for meta in batch if meta["size"] <= MAX_PART_BYTES]
+                hour += timedelta(hours=1)
+    except (BaseError, OSError) as err:
+        raise StoreError(f"the capture log cannot be listed ({_brief(err)}); check access and network") from err
+    return sorted(names, key=lambda name: name.rpartition("/")[2])
+
+
+def _part(store: ObjectStore, name: str) -> Part:
+    try:
+        data = bytes(obstore.get(store, name).bytes())
+    except FileNotFoundError:
+        return Part(None, [], ["is gone"])
+    except (BaseError, OSError) as err:
+        return Part(None, [], [f"cannot be read ({_brief(err)})"])
+    return read_part(data, max_bytes=MAX_PART_BYTES, max_rows=MAX_ROWS)
+
+
+def _take(
+    found: _Found,
+    part: Part,
+    name: str,
+    *,
+    model: str,
+    pod_hash: str,
+    span: tuple[datetime, datetime, datetime],
+    most: int,
+) -> None:
+    """Keeps the part's rows that are in the window, and counts what is odd."""
+    for problem in part.problems:
+        found.odd[problem] += 1
+    if part.header is None:
+        return
+    named = (part.header.model, part.header.hash)
+    if named != (model, pod_hash):
+        found.odd[f"says that it is of {named[0]}, hash {named[1]}"] += 1
+        return
+    found.header = found.header or part.header
+    if part.header.digest != found.header.digest:
+        found.odd[f"is of another bundle ({part.header.digest[:19]})"] += 1
+        return
+    begin, end, now = span
+    ahead = [row for row in part.rows if row.time > now + CLOCK_SKEW]
+    if ahead:
+        late = max(row.time for row in ahead) - now
+        found.odd[f"holds rows from the future, up to {late.total_seconds():.0f} s: a clock is wrong"] += 1
+    kept = [row for row in part.rows if begin <= row.time <= end and row.time <= now + CLOCK_SKEW]
+    found.parts.append(Part(part.header, kept[:most], []))
+    found.n_rows += len(kept)
+
+
+def _window(found: _Found, most: int) -> Window:
+    rows = [row for part in found.parts for row in part.rows][:most]
+    rows.sort(key=lambda row: row.time)
+    oddities = tuple(f"{count} parts: {what}" if count > 1 else f"a part: {what}" for what, count in found.odd.items())
+    return Window(
+        header=found.header,
+        rows=tuple(row.features for row in rows),
+        predictions=tuple(row.prediction for row in rows),
+        times=tuple(row.time for row in rows),
+        oddities=oddities[:20],
+    )
+
+
+def _brief(err: BaseException) -> str:
+    return str(err).split("\n", 1)[0][:200]
