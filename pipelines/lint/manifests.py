@@ -49,6 +49,33 @@ class Manifests:
             found += _of_experiment(self, owner, owner.spec(), None)
         return tuple(found)
 
+    def metrics_of(self, use: Use) -> list[Metric]:
+        """The metrics of one use."""
+        return self._by_use.get(id(use), [])
+
+    def metrics_alone(self, template: Manifest) -> list[Metric]:
+        """The metrics of a template that nobody uses."""
+        return self._by_use.get(id(template), [])
+
+    def uses_of(self, template: Manifest) -> list[Use]:
+        """Where a template is used."""
+        return self._by_template.get(id(template), [])
+
+    @cached_property
+    def _by_use(self) -> Mapping[int, list[Metric]]:
+        found: dict[int, list[Metric]] = {}
+        for metric in self.metrics:
+            found.setdefault(id(metric.use or metric.template), []).append(metric)
+        return found
+
+    @cached_property
+    def _by_template(self) -> Mapping[int, list[Use]]:
+        found: dict[int, list[Use]] = {}
+        for use in self.uses:
+            for template in use.templates:
+                found.setdefault(id(template), []).append(use)
+        return found
+
     @cached_property
     def metrics(self) -> tuple[Metric, ...]:
         """Every metric once for each use; once as it stands for a template that nobody here uses."""

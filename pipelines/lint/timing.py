@@ -3,7 +3,7 @@
 import math
 
 from pipelines.lint.node import Node
-from pipelines.lint.objects import Metric, Use
+from pipelines.lint.objects import Metric
 from pipelines.lint.values import pause_seconds, seconds
 
 
@@ -63,8 +63,3 @@ def _taken(step: Node, metrics: list[Metric]) -> float:
     if step.at("analysis").present:
         return max((shortest(metric) for metric in metrics), default=math.inf)
     return math.inf
-
-
-def uses_of(use: Use, metrics: tuple[Metric, ...]) -> list[Metric]:
-    """The metrics of one use."""
-    return [metric for metric in metrics if metric.use is use]

@@ -7,7 +7,7 @@ from pipelines.lint.finding import Hit, Rule, Severity
 from pipelines.lint.manifests import Manifests
 from pipelines.lint.node import Node
 from pipelines.lint.objects import TEMPLATES, Manifest, Where
-from pipelines.lint.timing import length, uses_of
+from pipelines.lint.timing import length
 
 # What Rollouts takes where revisionHistoryLimit is not given.
 _HISTORY = 10
@@ -34,7 +34,7 @@ def _gone_too_soon(world: Manifests) -> Iterator[Hit]:
         kept = _number(node)
         if use.where is not Where.AFTER or kept is None:
             continue
-        longest = max((length(metric) or 0.0 for metric in uses_of(use, world.metrics)), default=0.0)
+        longest = max((length(metric) or 0.0 for metric in world.metrics_of(use)), default=0.0)
         if kept < longest:
             message = f"the former version is kept {kept} s, and postPromotionAnalysis takes up to {longest:g} s"
             yield Hit(file=use.owner.file, node=node, subject=use.owner.subject, message=message)
@@ -55,7 +55,7 @@ def _watched_only(world: Manifests) -> Iterator[Hit]:
         names = [metric.at("name").text for metric in template.spec("metrics").items]
         yield from _dry(template, template.spec("dryRun"), names)
     for use in world.uses:
-        names = [metric.name for metric in uses_of(use, world.metrics)]
+        names = [metric.name for metric in world.metrics_of(use)]
         yield from _dry(use.owner, use.node.at("dryRun"), names)
     for owner in world.of("Experiment"):
         yield from _dry(owner, owner.spec("dryRun"), [])

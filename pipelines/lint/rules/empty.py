@@ -47,12 +47,9 @@ def _passes_nothing(world: Manifests) -> Iterator[Hit]:
 
 def _beside(world: Manifests, metric: Metric) -> Metric | None:
     """Another metric of the same analysis that does not pass without data."""
-    for other in world.metrics:
-        if other.node is metric.node or other.use is not metric.use:
-            continue
-        if metric.use is None and other.template is not metric.template:
-            continue
-        if _judged(other) and on_nothing(other) in _CLOSED:
+    beside = world.metrics_alone(metric.template) if metric.use is None else world.metrics_of(metric.use)
+    for other in beside:
+        if other.node is not metric.node and _judged(other) and on_nothing(other) in _CLOSED:
             return other
     return None
 

@@ -52,7 +52,7 @@ RULES = (
         name="one of several series",
         severity=Severity.WARNING,
         reason="The order of series is not fixed: one pod of three is judged, and not always the same one.",
-        remedy="aggregate: sum(...), max(...); or judge all of them: all(result, # < 0.01)",
+        remedy='aggregate: sum(...), max(...); or judge all, in quotes: "all(result, # < 0.01)"',
         explain="""\
 Reported where the query is not aggregated to one series and the conditions look at result[0] alone. Aggregated are
 sum, max, ... without `by`, `by` labels that the selectors fix by `=`, topk(1, ...), histogram_quantile of sum by (le).

@@ -70,9 +70,8 @@ def _arguments(world: Manifests) -> Iterator[Hit]:
 
 def _undeclared(world: Manifests, template: Manifest) -> Iterator[Hit]:
     declared = {item.at("name").text for item in template.spec("args").items}
-    for use in world.uses:
-        if any(each is template for each in use.templates):
-            declared |= set(resolve(use))
+    for use in world.uses_of(template):
+        declared |= set(resolve(use))
     for _, node in template.spec("metrics").walk():
         for name in PLACEHOLDER.findall(node.text):
             if name not in declared:

@@ -7,7 +7,7 @@ from pipelines.lint.finding import Hit, Rule, Severity
 from pipelines.lint.manifests import Manifests
 from pipelines.lint.node import Node
 from pipelines.lint.objects import Manifest, Metric, Use, Where
-from pipelines.lint.timing import delay, exposed, uses_of
+from pipelines.lint.timing import delay, exposed
 from pipelines.lint.verdicts import Outcome, on_nothing, query
 
 # Two scrapes of the 15 s that most set: rate() needs two samples, and targets take seconds to change.
@@ -22,7 +22,7 @@ def _steps(owner: Manifest) -> list[Node]:
 
 def _too_early(world: Manifests) -> Iterator[Hit]:
     for use in world.uses:
-        metrics = [metric for metric in uses_of(use, world.metrics) if metric.provider in ("prometheus", *TEXTS)]
+        metrics = [metric for metric in world.metrics_of(use) if metric.provider in ("prometheus", *TEXTS)]
         if use.where is Where.BEFORE:
             yield from _without_traffic(use, world, metrics)
             continue
@@ -45,7 +45,7 @@ def _exposure(use: Use, world: Manifests) -> tuple[float, str]:
     measured: dict[int, list[Metric]] = {}
     for other in world.uses:
         if other.owner is use.owner and other.step is not None:
-            measured[other.step] = uses_of(other, world.metrics)
+            measured[other.step] = world.metrics_of(other)
     begins = use.step
     if begins is None:
         start = use.node.at("startingStep").value
@@ -65,7 +65,7 @@ def _waits(metric: Metric) -> bool:
 
 
 def _without_traffic(use: Use, world: Manifests, metrics: list[Metric]) -> Iterator[Hit]:
-    if any(metric.provider in ("job", "web", "plugin") for metric in uses_of(use, world.metrics)):
+    if any(metric.provider in ("job", "web", "plugin") for metric in world.metrics_of(use)):
         return
     for metric in metrics:
         found = query(metric)
