@@ -1,27 +1,47 @@
 """The process around the judge's routes: its bench, its shelf, an orderly end."""
 
+from datetime import UTC, datetime
+from types import FrameType
+
 import uvicorn
 
 from services.drift.app import create
-from services.drift.bench import Assess, Bench
+from services.drift.assess import assess
+from services.drift.bench import Bench
+from services.drift.judgement import Judgement
 from services.drift.metrics import Metrics
+from services.drift.requests import JudgeRequest
 from services.drift.settings import Settings
 from services.drift.shelf import Shelf
+from services.drift.sources import Sources
 from services.drift.store_state import StoreState
 from services.logs import configure, log
 
 
-def run(settings: Settings, assess: Assess) -> int:
+class Server(uvicorn.Server):
+    """Uvicorn that ends with `run` returning: its own handler would raise the signal again."""
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        """Closes the socket; what was accepted is still answered."""
+        self.should_exit = True
+
+
+def run(settings: Settings) -> int:
     """Serves until told to end. Returns the exit code."""
     configure(settings.log_level, {"service": "judge"})
     metrics = Metrics()
-    bench = Bench(assess, metrics, judge_seconds=settings.judge_seconds, wait_seconds=settings.wait_seconds)
+    sources = Sources(settings.capture_uri, settings.bundle_stores, settings.cache)
+
+    def judge(request: JudgeRequest) -> Judgement:
+        return assess(request, sources, now=datetime.now(UTC))
+
+    bench = Bench(judge, metrics, judge_seconds=settings.judge_seconds, wait_seconds=settings.wait_seconds)
     shelf = Shelf(settings.reports, max_reports=settings.max_reports)
     app = create(
         bench, shelf, metrics, store_state=StoreState(settings.capture_uri).told, body_seconds=settings.body_seconds
     )
     log.info("ready", extra={"capture_log": settings.capture_uri, "reports": str(settings.reports)})
-    uvicorn.Server(
+    Server(
         uvicorn.Config(
             app,
             host=settings.host,

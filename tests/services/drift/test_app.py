@@ -5,6 +5,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from starlette.testclient import TestClient
 
 from models.verdict import Verdict
 from services.drift import app as module
+from services.drift import assess as assess_module
 from services.drift import bench as bench_module
 from services.drift.app import create
 from services.drift.bench import Bench
@@ -20,7 +22,10 @@ from services.drift.judgement import Judgement
 from services.drift.metrics import Metrics
 from services.drift.requests import JudgeRequest
 from services.drift.shelf import Shelf
+from services.drift.sources import Sources
+from tests.services.drift.capture_log import leave
 from tests.services.drift.judgements import CANDIDATE, failing
+from tests.specimens.making import KEPT, made
 
 ASKED: dict[str, Any] = {
     "check": "inputs",
@@ -141,6 +146,22 @@ def test_exception_inside_is_inconclusive(make: Make, raised: BaseException) -> 
     assert type(raised).__name__ in answer.json()["reason"]
     assert _metric(client, "mainline_judge_failed_total") == 1
     assert client.post("/judge", json=ASKED).json()["verdict"] == "inconclusive"  # the bench is free again
+
+
+def test_exception_deep_inside_is_inconclusive(make: Make, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    def fail(*arguments: object, **named: object) -> object:
+        raise FloatingPointError("underflow")
+
+    monkeypatch.setattr(assess_module, "judge_inputs", fail)
+    leave(tmp_path / "log", made("diabetes-stable"), pods=ASKED["stable_hash"])
+    leave(tmp_path / "log", made("diabetes-better"), pods=ASKED["candidate_hash"], version="2")
+    sources = Sources((tmp_path / "log").as_uri(), (KEPT.as_uri(),), tmp_path / "cache")
+    client = make(lambda request: assess_module.assess(request, sources, now=datetime.now(UTC)))
+    told = client.post("/judge", json=ASKED | {"model": "diabetes"}).json()
+    assert (told["verdict"], told["reason"]) == (
+        "inconclusive",
+        "the judge failed inside: FloatingPointError: underflow; see the judge's log",
+    )
 
 
 def test_exception_after_the_judgement_is_inconclusive(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
