@@ -5,6 +5,7 @@ What `mainline rehearse` needs is copied from this checkout as it is, committed 
 
 import shutil
 import subprocess
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from models.bundle import MODEL, Bundle
 from models.release import THIS_MACHINE, Release, release_path, render_release
 from tests.specimens.catalogue import Case
 from tests.specimens.making import ROOT, made
+from tests.specimens.removal import remove_from_strategies
 
 ENVIRONMENT = "production"
 _COPIED = ("kustomize", "manifests", "models", "versions.env", "data.dvc")
@@ -28,8 +30,8 @@ class Repository:
     head: str
 
 
-def repository(case: Case, folder: Path) -> Repository:
-    """The repository of a case, in a new folder."""
+def repository(case: Case, folder: Path, *, removed: Sequence[str] = ()) -> Repository:
+    """The repository of a case, in a new folder; the gates `removed` are in none of its strategies."""
     root = folder / "repository"
     for name in _COPIED:
         source = ROOT / name
@@ -37,7 +39,11 @@ def repository(case: Case, folder: Path) -> Repository:
             shutil.copytree(source, root / name, ignore=shutil.ignore_patterns("__pycache__"))
         else:
             shutil.copy(source, root / name)
+    for gate in removed:
+        assert remove_from_strategies(root, gate), f"no strategy has the gate {gate}"
+    (root / ".tools").symlink_to(ROOT / ".tools")
     _git(root, "init", "--quiet", "--initial-branch=main")
+    (root / ".git" / "info" / "exclude").write_text("/build/\n/.tools\n")
     _release(root, case.model, "1", made(case.stable))
     base = _commit(root, "stable")
     bundle = made(case.candidate)

@@ -1,9 +1,15 @@
-"""Removing any one gate lets a specimen through, or further than it came; in turn, each gate of both strategies."""
+"""Removing a gate lets a specimen through that it alone stops, or brings it further; each gate in turn."""
 
 from typing import Any
 
-from tests.specimens.removal import without
+import pytest
 
+from pipelines.rehearsal.contract import Ending
+from tests.specimens.catalogue import cases
+from tests.specimens.removal import without
+from tests.specimens.simulated import gate, outcome
+
+CASES = {str(case): case for case in cases()}
 STRATEGY: dict[str, Any] = {
     "canary": {
         "maxSurge": 1,
@@ -16,6 +22,17 @@ STRATEGY: dict[str, Any] = {
         ],
     }
 }
+# Each gate, and a specimen that no other stops.
+ALONE = [
+    ("error-ratio", "error-in-fifty-diabetes"),
+    ("latency", "slow-iris"),
+    ("saturation", "leaking-memory-diabetes"),
+    ("saturation", "leaking-memory-property"),
+    ("input-drift", "stale-model-diabetes"),
+    ("input-drift", "stale-model-property"),
+    ("prediction-shift", "constant-answer-diabetes"),
+    ("prediction-shift", "constant-answer-iris"),
+]
 
 
 def test_a_gate_is_taken_out_and_the_others_stay() -> None:
@@ -29,3 +46,27 @@ def test_what_is_then_empty_goes_too() -> None:
         each for each in STRATEGY["canary"]["steps"] if "enough-samples" not in str(each)
     ]
     assert "analysis" not in without(STRATEGY, "error-storm")["canary"]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("removed", "name"), ALONE)
+def test_without_its_gate_a_specimen_is_promoted(removed: str, name: str) -> None:
+    assert gate(outcome(CASES[name])) == removed
+    assert outcome(CASES[name], removed=[removed]).ending is Ending.PROMOTED
+
+
+@pytest.mark.slow
+def test_without_the_guard_a_burst_of_errors_is_not_aborted_but_waits_half_an_hour_for_a_person() -> None:
+    case = CASES["half-fails-iris"]
+    guarded, unguarded = outcome(case), outcome(case, removed=["error-storm"])
+    assert (guarded.ending, gate(guarded)) == (Ending.ABORTED, "error-storm")
+    assert guarded.seconds < 120
+    assert (unguarded.ending, gate(unguarded)) == (Ending.PAUSED, "enough-samples")
+    assert unguarded.seconds > 1800
+
+
+@pytest.mark.slow
+def test_without_the_wait_for_samples_every_gate_waits_for_itself_and_none_decides_on_too_few() -> None:
+    ended = outcome(CASES["quiet-traffic-diabetes"], removed=["enough-samples"])
+    assert ended.ending is Ending.PAUSED
+    assert gate(ended) != "enough-samples"
