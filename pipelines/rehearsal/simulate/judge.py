@@ -14,23 +14,29 @@ from models.verdict import Verdict
 from pipelines.rehearsal.simulate.captured import Captured
 from pipelines.rehearsal.simulate.fleet import CANDIDATE, STABLE
 from pipelines.rehearsal.simulate.pool import Version, version
+from pipelines.rehearsal.simulate.replayed import exchanged
 from pipelines.rehearsal.simulate.scenario import Scenario
 from services.drift.answers import Answers, from_frame, from_outputs
 from services.drift.inputs import InputLimits, judge_inputs, moved_with_the_world
 from services.drift.judgement import Judgement, undecided
+from services.drift.limits import input_limits, prediction_limits, replay_limits
 from services.drift.predictions import Pairs, PredictionLimits, judge_predictions
-from services.drift.requests import InputsRequest, JudgeRequest, PredictionsRequest, parse
+from services.drift.replay import Expected, judge_replay
+from services.drift.requests import InputsRequest, PredictionsRequest, ReplayRequest, parse
 from services.drift.sample import Sample, first_of_each
+
+_WORLD_DISTANCE = 0.2  # as in services.drift.assess
 
 
 @dataclass(frozen=True)
-class _Windows:
-    """What the judge reads for one request: each version's rows in its window, and the candidate's answers."""
+class _Sides:
+    """What the judge has in hand for one request: both versions, their rows, and the candidate's answers."""
 
-    candidate: Sample
+    candidate: Version
+    stable: Version
+    rows: Sample
     answers: Answers
-    stable: Sample
-    same_time: bool
+    former_rows: Sample
 
 
 def answer(
@@ -42,68 +48,81 @@ def answer(
 ) -> Judgement:
     """What the judge would answer to a request's body at `now`."""
     request = parse(dict(body))
-    candidate, stable = captured[CANDIDATE].version, captured[STABLE].version
-    if isinstance(request, InputsRequest | PredictionsRequest):
-        if scenario.faults.capture_empty or captured[CANDIDATE].first is None:
-            return undecided("no captured rows of the candidate in the window")
-        windows = _read(request, captured, now)
-        limits = InputLimits(
-            min_rows=request.min_rows,
-            min_distinct_rows=request.min_distinct_rows,
-            max_distance=request.max_distance if isinstance(request, InputsRequest) else 0.1,
-            alpha=request.alpha,
-        )
-        inputs = _inputs(limits, candidate, stable, windows)
-        if isinstance(request, InputsRequest):
-            return inputs
-        return _predictions(request, candidate, stable, windows, moved_with_the_world(inputs))
-    return Judgement(verdict=Verdict.PASS, reason="TODO")
+    if isinstance(request, ReplayRequest):
+        return _replay(request, scenario, captured, now, chance)
+    sides = None if scenario.faults.capture_empty else _read(request, captured, now)
+    if sides is None:
+        return undecided("the capture log holds no row of the candidate in the window")
+    if isinstance(request, InputsRequest):
+        return _inputs(request, sides)
+    return _predictions(request, sides)
 
 
-def _read(request: JudgeRequest, captured: Mapping[str, Captured], now: float) -> _Windows:
+def _read(request: InputsRequest | PredictionsRequest, captured: Mapping[str, Captured], now: float) -> _Sides | None:
     candidate, stable = captured[CANDIDATE], captured[STABLE]
     window = request.window.total_seconds()
-    before = getattr(request, "compare", "same") == "before"
-    end = candidate.first if before and candidate.first is not None else now
-    _, rows, outputs = candidate.window(now - window, now)
-    return _Windows(
+    times, rows, outputs = candidate.window(now - window, now)
+    if not len(rows):
+        return None
+    begin, end = (times.min() - 1, now) if request.compare == "same" else (times.min() - window, times.min())
+    return _Sides(
+        candidate.version,
+        stable.version,
         Sample(candidate.version.bundle.features, rows),
         from_outputs(outputs, candidate.version.bundle.manifest),
-        Sample(stable.version.bundle.features, stable.window(end - window, end)[1]),
-        not before,
+        Sample(stable.version.bundle.features, stable.window(begin, end)[1]),
     )
 
 
-def _inputs(limits: InputLimits, candidate: Version, stable: Version, windows: _Windows) -> Judgement:
+def _inputs(request: InputsRequest, sides: _Sides) -> Judgement:
     return judge_inputs(
-        windows.candidate,
-        reference(candidate),
-        windows.stable,
-        reference(stable),
-        limits,
-        same_bundle=candidate.bundle.digest == stable.bundle.digest,
-        same_time=windows.same_time,
+        sides.rows,
+        reference(sides.candidate),
+        sides.former_rows,
+        reference(sides.stable),
+        input_limits(request),
+        same_bundle=sides.candidate.bundle.digest == sides.stable.bundle.digest,
+        same_time=request.compare == "same",
     )
 
 
-def _predictions(
-    request: PredictionsRequest, candidate: Version, stable: Version, windows: _Windows, world: tuple[str, ...]
+def _predictions(request: PredictionsRequest, sides: _Sides) -> Judgement:
+    once, limits = first_of_each(sides.rows.matrix), prediction_limits(request)
+    twin = from_outputs(sides.stable.predictor.predict(sides.rows.matrix[once]), sides.stable.bundle.manifest)
+    live, known = Pairs(sides.answers.at(once), twin), announced(sides.candidate, sides.stable)
+    judged = judge_predictions(live, known, limits, n_rows=len(sides.rows))
+    if judged.verdict is not Verdict.FAIL or not judged.findings:
+        return judged
+    world = _world(sides, limits)
+    return judge_predictions(live, known, limits, n_rows=len(sides.rows), world=world) if world else judged
+
+
+def _world(sides: _Sides, limits: PredictionLimits) -> tuple[str, ...]:
+    drift = InputLimits(min_rows=1, min_distinct_rows=1, max_distance=_WORLD_DISTANCE, alpha=limits.alpha)
+    references = reference(sides.candidate), reference(sides.stable)
+    judged = judge_inputs(sides.rows, references[0], sides.rows, references[1], drift, same_time=False)
+    return moved_with_the_world(judged) if judged.verdict is Verdict.PASS else ()
+
+
+def _replay(
+    request: ReplayRequest,
+    scenario: Scenario,
+    captured: Mapping[str, Captured],
+    now: float,
+    chance: np.random.Generator,
 ) -> Judgement:
-    once = first_of_each(windows.candidate.matrix)
-    rows = windows.candidate.matrix[once]
-    twin = from_outputs(stable.predictor.predict(rows), stable.bundle.manifest)
-    limits = PredictionLimits(
-        min_rows=request.min_rows,
-        min_distinct_rows=request.min_distinct_rows,
-        max_beyond_announced=request.max_beyond_announced,
-        max_announced=request.max_announced,
-        max_announced_shift=request.max_announced_shift or request.max_announced,
-        alpha=request.alpha,
-    )
-    live = Pairs(windows.answers.at(once), twin)
-    return judge_predictions(
-        live, announced(candidate, stable), limits, n_rows=len(windows.candidate), world=world
-    )
+    candidate, stable = captured[CANDIDATE].version, captured[STABLE].version
+    rows = np.empty((0, len(candidate.bundle.features)), dtype=np.float32)
+    if not scenario.faults.capture_empty:
+        rows = captured[STABLE].window(now - request.window.total_seconds(), now)[1]
+    known = [_stored(scenario.model, each.name, HELD_OUT)[0].matrix for each in (stable, candidate)]
+    rows = np.concatenate([rows[first_of_each(rows)][: request.rows], *known])
+    rows = rows[first_of_each(rows)][: request.rows]
+    exchanges = exchanged(rows, candidate, stable, scenario, chance)
+    own = from_outputs(candidate.predictor.predict(rows), candidate.bundle.manifest)
+    digests = str(candidate.bundle.digest), str(stable.bundle.digest)
+    expected = Expected(candidate.bundle.manifest, *digests, own, announced(candidate, stable))
+    return judge_replay(exchanges, expected, replay_limits(request))
 
 
 @lru_cache(maxsize=512)

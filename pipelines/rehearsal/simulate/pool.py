@@ -42,8 +42,8 @@ class Version:
 
 @lru_cache(maxsize=256)
 def version(model: str, name: str) -> Version:
-    """The version that a recipe makes, trained now unless it is kept."""
-    bundle = open_bundle(trained(model, name), None)
+    """The version that a recipe makes, trained now unless it is kept; a bundle's absolute path names itself."""
+    bundle = open_bundle(Path(name) if name.startswith("/") else trained(model, name), None)
     return Version(name, bundle, Predictor(bundle))
 
 
