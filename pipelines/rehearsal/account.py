@@ -8,7 +8,6 @@ from pipelines.rehearsal import wording
 from pipelines.rehearsal.contract import Ending, Event, Outcome, Phase
 from pipelines.rehearsal.metric import Metric
 from pipelines.rehearsal.record import Distance, Gate, Mark, Point
-from pipelines.rehearsal.words import shown
 from pipelines.rehearsal.world import Asked, Sample
 from services.drift.shelf import Shelf
 
@@ -48,7 +47,7 @@ class _Books:
                 asking.phase = event.phase
             else:
                 asking.measurements += 1
-                asking.value = shown(event.value) if event.phase is not Phase.ERROR else "error"
+                asking.value = wording.value(event.value) if event.phase is not Phase.ERROR else "error"
                 asking.said, asking.link = event.message, event.link
 
 

@@ -14,7 +14,6 @@ from pipelines.rehearsal import wording
 from pipelines.rehearsal.contract import Event, Phase
 from pipelines.rehearsal.metric import Metric
 from pipelines.rehearsal.tally import Seen
-from pipelines.rehearsal.words import shown
 from pipelines.rehearsal.world import Sample
 
 _BAR = 24
@@ -80,7 +79,7 @@ class View:
         metric = self._metrics.get(event.metric)
         rule = wording.rule(metric) if metric else ""
         before = self._gates.get((event.step, event.metric), ("", "", ""))
-        value = shown(event.value) if event.kind == "measurement" else before[0]
+        value = wording.value(event.value) if event.kind == "measurement" else before[0]
         self._gates[event.step, event.metric] = (value, rule, wording.verdict(event.phase))
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
@@ -119,13 +118,17 @@ def _seen(seen: Seen) -> tuple[str, str]:
 
 
 def _line(event: Event) -> str:
-    """An event in one line: when, where, what."""
-    what = event.label
-    if event.kind == "metric":
-        what = f"{event.metric}: {wording.verdict(event.phase)}"
-        if event.value is not None:
-            what += f", {shown(event.value)}"
-    elif event.kind == "analysis" and event.phase is not None and event.phase is not Phase.RUNNING:
-        what = f"{event.label}: {event.phase}"
-    said = f" ({event.message})" if event.message else ""
-    return f"{event.time:5.1f} s  {100 * event.share:3.0f} %  {what}{said}"
+    """An event in one line: when, how much traffic, what."""
+    what, said = event.label, event.message
+    match event.kind:
+        case "step" | "ready":
+            what, said = event.message or event.label, ""
+        case "metric":
+            what, said = f"{event.metric}: {wording.verdict(event.phase)}", ""
+            if event.phase is not Phase.SUCCESSFUL:
+                said = event.message.removeprefix(f"{event.metric}: ")
+        case "analysis" if event.phase is not Phase.RUNNING:
+            what, said = f"{event.label}: {event.phase}", ""
+        case "end":
+            what, said = event.message, ""
+    return f"{event.time:5.1f} s  {100 * event.share:3.0f} %  {what}{f' ({said})' if said else ''}"

@@ -34,6 +34,8 @@ RATE = 200.0
 SEED = 1
 # Of the walk alone; starting and ending take some ten seconds more.
 MOST_SECONDS = 120.0
+# So that the last sample shows where the traffic went.
+_EPILOGUE_SECONDS = 1.6
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -202,9 +204,12 @@ class _Rehearsing:
         events = account.Heard(self.view.event)
         world.begin()
         try:
-            return play(script.plan, world, on_event=events)
+            outcome = play(script.plan, world, on_event=events)
         except TookTooLong as err:
             return events.unfinished(str(err), world.now())
+        else:
+            time.sleep(_EPILOGUE_SECONDS)
+            return outcome
         finally:
             world.end()
 

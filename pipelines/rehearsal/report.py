@@ -138,7 +138,7 @@ def _distance(each: Distance) -> Markup:
     return element(
         "li",
         element("div", element("span", each.name), element("small", each.gate), class_="label"),
-        element("div", bar, class_="track", role="img", aria_label=f"{each.name}: {told}"),
+        element("div", bar, class_="track", role="img", aria_label=each.text or told),
         element("div", told, class_="value"),
     )
 

@@ -6,7 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from pipelines.build import Object, PodCommand, objects, pod, rollout
+from models.release import release_path, render_release
+from pipelines.build import Object, PodCommand, build_overlay, objects, pod, rollout
 from pipelines.rehearsal.refs import Side
 from pipelines.rehearsal.template import templates_in
 
@@ -56,21 +57,30 @@ def template_hash(template: object, *, salt: str = "") -> str:
 
 
 def changes(before: Side, after: Side) -> tuple[str, ...]:
-    """What differs of what decides a rollout: release, pod template, steps, gates; nothing where none of it does."""
+    """What differs of what decides a rollout: release, pod template, steps, gates; nothing where none of it does.
+
+    The base is built once more with the head's release, which is then in its folder: links to it differ too.
+    """
     found = []
+    built = before.built
     if before.release != after.release:
         found.append(f"release {before.release.version} to {after.release.version}")
-    old, new = objects(before.built), objects(after.built)
-    former, now = _spec(old), _spec(new)
-    if before.release == after.release and former.get("template") != now.get("template"):
-        found.append("pod template")
-    if former.get("strategy") != now.get("strategy"):
-        found.append("steps")
-    if {key: former.get(key) for key in _timing(former)} != {key: now.get(key) for key in _timing(now)}:
-        found.append("the Rollout's times and limits")
-    if templates_in(old) != templates_in(new):
-        found.append("gates")
-    return tuple(found)
+        path = before.folder / release_path(before.environment, before.release.model)
+        path.write_text(render_release(after.release), encoding="utf-8")
+        built = build_overlay(before.folder, before.environment, before.release.model)
+    old, new = _parts(objects(built)), _parts(objects(after.built))
+    return (*found, *(name for name in new if old[name] != new[name]))
+
+
+def _parts(built: Sequence[Object]) -> Mapping[str, object]:
+    spec = _spec(built)
+    kept = {key: value for key, value in spec.items() if key not in ("template", "strategy", "replicas")}
+    return {
+        "pod template": spec.get("template"),
+        "steps": spec.get("strategy"),
+        "the Rollout's times": kept,
+        "gates": templates_in(built),
+    }
 
 
 def strategy(built: Sequence[Object]) -> str:
@@ -103,7 +113,3 @@ def _revision(name: str, side: Side, *, salt: str = "") -> Revision:
 def _spec(built: Sequence[Object]) -> Mapping[str, Any]:
     spec = rollout(built).get("spec")
     return spec if isinstance(spec, Mapping) else {}
-
-
-def _timing(spec: Mapping[str, Any]) -> list[str]:
-    return sorted(key for key in spec if key not in ("template", "strategy", "replicas"))

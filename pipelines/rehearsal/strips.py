@@ -11,6 +11,8 @@ from pipelines.report_page.charts import duration, number, ticks
 from pipelines.report_page.markup import Markup, element, join
 
 _HEIGHT = 60.0
+# Of the width: two numbers of steps that are nearer than this would overlap at 390 px.
+_ROOM = 0.03
 Series = Sequence[tuple[float, float | None]]
 
 
@@ -35,7 +37,8 @@ def strips(rehearsal: Rehearsal) -> Markup:
     rows = [_row(strip, begins, end) for strip in _all(rehearsal) if any(_known(line) for line in strip.lines.values())]
     keys = [("candidate", "candidate"), ("stable", "stable"), ("limit", "gate's limit")]
     legend = element("p", join([element("span", word, class_=f"key {kind}") for kind, word in keys]), class_="keys")
-    numbers = element("div", join([_number(mark, end) for mark in begins]), class_="numbers", aria_hidden="true")
+    apart = [mark for mark, later in zip(begins, [*begins[1:], None], strict=True) if _apart(mark, later, end)]
+    numbers = element("div", join([_number(mark, end) for mark in apart]), class_="numbers", aria_hidden="true")
     body = [legend, element("div", "", numbers, class_="strip head"), *rows, _axis(end)]
     return element("div", join(body), class_="figure strips")
 
@@ -87,7 +90,7 @@ def _all(rehearsal: Rehearsal) -> list[_Strip]:
             "Drift and shift",
             "the judge's worst distance, in parts of its limit",
             {"candidate": drift["candidate"]},
-            number,
+            lambda value: f"{value:.2f}",
             limit=1.0,
             top=1.2,
             dots=True,
@@ -109,11 +112,12 @@ def _limits(rehearsal: Rehearsal) -> dict[str, float]:
 
 
 def _worst(distances: Sequence[Distance]) -> Series:
-    """At each time, the largest distance by its limit."""
+    """In each second, the largest distance by its limit."""
     times: dict[float, float] = {}
     for each in distances:
         if each.share is not None:
-            times[each.time] = max(times.get(each.time, 0.0), each.share)
+            second = float(round(each.time))
+            times[second] = max(times.get(second, 0.0), each.share)
     return sorted(times.items())
 
 
@@ -162,6 +166,11 @@ def _shapes(line: Series, kind: str, end: float, top: float, strip: _Strip) -> l
         parts[-1].append(f"{_x(t / end)},{_y(v / top)}")
         before = v
     return [element("polyline", class_=f"line {kind}", points=" ".join(part)) for part in parts if part]
+
+
+def _apart(mark: Mark, later: Mark | None, end: float) -> bool:
+    """Whether there is room for a step's number before the next one's."""
+    return later is None or (later.time - mark.time) / end > _ROOM
 
 
 def _number(mark: Mark, end: float) -> Markup:
