@@ -20,8 +20,9 @@ from models.spec import load_spec
 from pipelines import forge, lineage, tracking
 from pipelines.build import build_overlay
 from pipelines.demo_keep import end_kept, keep_up
+from pipelines.demo_rehearsal import rehearse
 from pipelines.demo_report import Told, show_end, write_report
-from pipelines.demo_world import APPROVER, World, ask, shuffle_target
+from pipelines.demo_world import APPROVER, World, ask, scale_column, shuffle_column
 from pipelines.jsonfile import read_json
 from pipelines.promote import promote
 from pipelines.serve import Served, serve
@@ -32,6 +33,8 @@ MODEL = "diabetes"
 PARAMETER = "alpha"
 FIRST, CRIPPLED, BETTER = "200.0", "100000.0", "20.0"
 SEED = 20080101  # of the shuffled labels; any other shuffle is stopped as well
+# systolic pressure is about 1.2 times the mean arterial one that the column holds; within the declared range
+COLUMN, SYSTOLIC = "blood_pressure", 1.2
 
 
 @dataclass
@@ -62,11 +65,25 @@ class Play:
                 stage.detail = f"version {registered[0].number} registered, {opened[0].branch} proposed"
             self.told.run(run)
 
+    def rehearse(self, expected: str) -> None:
+        """Propose for production what staging runs, and rehearse its rollout; an abort is recorded, not merged."""
+        with self.stages.stage("rehearse the rollout before the merge") as stage:
+            proposal = promote(self.world.origin, MODEL, to="production")
+            told = rehearse(self.world, stage, proposal)
+            self.told.rehearsed.append(told)
+            if told.ending != expected:
+                raise StageFailed(
+                    f"the rehearsal of {proposal.branch} was {told.ending}, not {expected}: {told.reason}"
+                )
+            if told.ending == "promoted":
+                stage.detail = f"{told.ending}: {told.reason}"
+            else:
+                forge.close(proposal, f"rehearsal {told.ending}: {told.reason}")
+                stage.detail = f"stopped: {told.gate}: {told.reason}"
+
     def merge(self, environment: str) -> None:
         """Merge the open proposal, as the forge's button does, and serve what the built overlay then says."""
         with self.stages.stage(f"merge promotes to {environment}") as stage:
-            if environment != "staging":
-                promote(self.world.origin, MODEL, to=environment)
             (proposal,) = forge.open_proposals(self.world.origin, MODEL, environment)
             forge.merge(self.world.origin, proposal.branch, APPROVER)
             self.world.pull(stage)
@@ -164,21 +181,34 @@ def scenes(game: Play) -> None:
     world.set_parameter(MODEL, PARAMETER, FIRST)
     game.push_trains("push trains: the first version", f"{MODEL}: {PARAMETER} {FIRST}")
     game.merge("staging")
+    game.rehearse("promoted")
     game.merge("production")
     game.ask_and_trace()
 
     former = world.set_parameter(MODEL, PARAMETER, CRIPPLED)
     game.push_trains("push trains: a crippled model is stopped", f"{MODEL}: {PARAMETER} {CRIPPLED}", refused=True)
     world.set_parameter(MODEL, PARAMETER, former)
-    shuffle_labels(game)
+    target = load_spec(world.clone / "models" / MODEL).target.name
+    with stages.stage("new data arrive: labels shuffled") as stage:
+        sound = world.git(stage, "rev-parse", "HEAD")
+        world.new_data(stage, MODEL, lambda table: shuffle_column(table, target, seed=SEED))
     game.push_trains("push trains: shuffled labels are stopped", f"data: new {MODEL} labels", refused=True)
-
     with stages.stage("the data go back") as stage:
-        world.git(stage, "checkout", "--quiet", "HEAD~1", "--", "data.dvc")
-        world.dvc(stage, "checkout", "--quiet")
+        world.data_of(stage, sound)
+
+    # training and held-out rows have the same mistake, so no offline gate can see it
+    with stages.stage("new data arrive: another blood pressure") as stage:
+        world.new_data(stage, MODEL, lambda table: scale_column(table, COLUMN, SYSTOLIC))
+    game.push_trains("push trains: no offline gate sees the mistake", f"data: systolic {COLUMN}")
+    game.merge("staging")
+    game.rehearse("aborted")
+    with stages.stage("the data go back again") as stage:
+        world.data_of(stage, sound)
+
     world.set_parameter(MODEL, PARAMETER, BETTER)
     game.push_trains("push trains: a better model passes", f"{MODEL}: {PARAMETER} {BETTER}")
     game.merge("staging")
+    game.rehearse("promoted")
     built, digest = build_overlay(world.clone, "production", MODEL), game.servers["production"].digest
     game.merge("production")
     game.roll_back(built, digest)
@@ -187,14 +217,3 @@ def scenes(game: Play) -> None:
 def reason(run: tracking.Run) -> str:
     """Why a run was refused, as the refusing step recorded it."""
     return run.tags.get(lineage.REASON, "no reason recorded")
-
-
-def shuffle_labels(game: Play) -> None:
-    """New data under DVC whose labels belong to other rows."""
-    world = game.world
-    with game.stages.stage("new data arrive: labels shuffled") as stage:
-        spec = load_spec(world.clone / "models" / MODEL)
-        world.dvc(stage, "pull", "--quiet")
-        shuffle_target(world.clone / "data" / spec.data.file, spec.target.name, seed=SEED)
-        world.dvc(stage, "add", "--quiet", "data")
-        world.dvc(stage, "push", "--quiet")

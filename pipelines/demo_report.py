@@ -30,6 +30,7 @@ class Told:
 
     runs: list[str] = field(default_factory=list)
     refusals: dict[str, str] = field(default_factory=dict)  # run id -> what was tried
+    rehearsed: list[report.Rehearsed] = field(default_factory=list)
     lineage: dict[str, str] = field(default_factory=dict)
     stages: tuple[report.Stage, ...] = ()
     began: datetime = NEVER
@@ -85,6 +86,7 @@ def write_report(told: Told, world: World) -> Path:
         metrics=tuple(dot for run in runs for dot in _dots(run, world)),
         gates=tuple(row for run in runs for row in _rows(run)),
         stopped=tuple(_stopped(run, told.refusals[run.id]) for run in runs if run.id in told.refusals),
+        rehearsed=tuple(told.rehearsed),
         lineage=tuple(report.LineageStep(what=what, value=value) for what, value in told.lineage.items()),
         commands=_commands(world),
     )

@@ -10,12 +10,13 @@ import shutil
 import sys
 import urllib.error
 import urllib.request
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import cast
 
 from models.errors import ConfigError
+from models.spec import load_spec
 from pipelines.pushes import install_hook
 from pipelines.stages import Stage, StageFailed
 
@@ -139,14 +140,35 @@ class World:
         """Run DVC in the clone."""
         stage.run([sys.executable, "-m", "dvc", *arguments], cwd=self.clone, environment=self.environment)
 
+    def new_data(self, stage: Stage, model: str, change: Callable[[Path], None]) -> None:
+        """Change a model's table under DVC; the next commit trains on it."""
+        self.dvc(stage, "pull", "--quiet")
+        change(self.clone / "data" / load_spec(self.clone / "models" / model).data.file)
+        self.dvc(stage, "add", "--quiet", "data")
+        self.dvc(stage, "push", "--quiet")
 
-def shuffle_target(path: Path, target: str, *, seed: int) -> None:
-    """Permute one column of a CSV file, so that rows stay valid and their labels mean nothing."""
+    def data_of(self, stage: Stage, commit: str) -> None:
+        """Bring back the data version of an earlier commit."""
+        self.git(stage, "checkout", "--quiet", commit, "--", "data.dvc")
+        self.dvc(stage, "checkout", "--quiet")
+
+
+def shuffle_column(path: Path, column: str, *, seed: int) -> None:
+    """Permute one column of a CSV file: of a target, rows stay valid and their labels mean nothing."""
     import numpy as np
     import pandas as pd
 
     table = pd.read_csv(path)
-    table[target] = np.random.default_rng(seed).permutation(table[target].to_numpy())
+    table[column] = np.random.default_rng(seed).permutation(table[column].to_numpy())
+    table.to_csv(path, index=False)
+
+
+def scale_column(path: Path, column: str, factor: float) -> None:
+    """Multiply one column of a CSV file, as another unit or another way of measuring does."""
+    import pandas as pd
+
+    table = pd.read_csv(path)
+    table[column] = (table[column] * factor).round(2)
     table.to_csv(path, index=False)
 
 

@@ -11,7 +11,17 @@ from importlib.resources import files
 from pathlib import Path
 
 from pipelines.report_page import charts, sections
-from pipelines.report_page.events import Command, Demo, GateRow, LineageStep, Stage, Status, Stopped, VersionMetrics
+from pipelines.report_page.events import (
+    Command,
+    Demo,
+    GateRow,
+    LineageStep,
+    Rehearsed,
+    Stage,
+    Status,
+    Stopped,
+    VersionMetrics,
+)
 from pipelines.report_page.markup import Markup, element, join
 
 __all__ = [
@@ -19,6 +29,7 @@ __all__ = [
     "Demo",
     "GateRow",
     "LineageStep",
+    "Rehearsed",
     "Stage",
     "Status",
     "Stopped",
@@ -64,6 +75,12 @@ def page(demo: Demo) -> str:
             "What was stopped, and why",
             "A gate closed, so nothing was registered or proposed.",
             sections.stopped(demo.stopped) if demo.stopped else None,
+        ),
+        (
+            "rehearsed",
+            "Rehearsed before the merge",
+            "Both versions served, traffic replayed, the rollout's own steps walked and its own gates asked.",
+            sections.rehearsed(demo.rehearsed) if demo.rehearsed else None,
         ),
         (
             "gates",

@@ -21,6 +21,9 @@ WORDS = {
     "pass": "✓ pass",
     "fail": "✕ fail",
     "inconclusive": "? inconclusive",
+    "promoted": "✓ promoted",
+    "aborted": "✕ aborted",
+    "paused": "? paused",
 }
 
 

@@ -89,9 +89,8 @@ class LineageStep:
     link: str | None = None
 
     def __post_init__(self) -> None:
-        """Refuse links that a page should not carry (`javascript:` and the like)."""
-        if self.link is not None and urlsplit(self.link).scheme.lower() not in LINK_SCHEMES:
-            raise ValueError(f"lineage {self.what!r}: link: got {self.link!r}, the scheme must be file, http or https")
+        """Refuse links that a page should not carry."""
+        _check_link(f"lineage {self.what!r}", self.link)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -105,6 +104,22 @@ class Stopped:
     reason: str
     run: str = ""
     commit: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Rehearsed:
+    """A rollout that was rehearsed before its merge: of what, how it ended (promoted, aborted, paused), and why."""
+
+    what: str
+    ending: str
+    gate: str
+    reason: str
+    seconds: float
+    link: str | None = None
+
+    def __post_init__(self) -> None:
+        """Refuse links that a page should not carry."""
+        _check_link(f"rehearsal {self.what!r}", self.link)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -129,6 +144,7 @@ class Demo:
     metrics: tuple[VersionMetrics, ...] = ()
     gates: tuple[GateRow, ...] = ()
     stopped: tuple[Stopped, ...] = ()
+    rehearsed: tuple[Rehearsed, ...] = ()
     lineage: tuple[LineageStep, ...] = ()
     commands: tuple[Command, ...] = ()
 
@@ -136,3 +152,9 @@ class Demo:
         """Refuse a time of day without its zone."""
         if self.started.tzinfo is None:
             raise ValueError(f"demo: started: got {self.started.isoformat()}, must carry a time zone (use UTC)")
+
+
+def _check_link(owner: str, link: str | None) -> None:
+    """`javascript:` and the like have no place in a page."""
+    if link is not None and urlsplit(link).scheme.lower() not in LINK_SCHEMES:
+        raise ValueError(f"{owner}: link: got {link!r}, the scheme must be file, http or https")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC
 
 from pipelines.report_page.charts import badge, duration
-from pipelines.report_page.events import Command, Demo, GateRow, LineageStep, Stopped
+from pipelines.report_page.events import Command, Demo, GateRow, LineageStep, Rehearsed, Stopped
 from pipelines.report_page.markup import Markup, element, join
 
 
@@ -90,6 +90,26 @@ def stopped(rows: tuple[Stopped, ...]) -> Markup:
                 ),
                 element("p", row.reason),
                 element("p", origin, class_="note") if origin else Markup(""),
+            )
+        )
+    return element("div", join(cards), class_="cards")
+
+
+def rehearsed(rows: tuple[Rehearsed, ...]) -> Markup:
+    """What each rehearsal came to, with its own report."""
+    cards = []
+    for row in rows:
+        took = f"walked in {duration(row.seconds)}"
+        more = Markup(" · " + element("a", "its report", href=row.link)) if row.link is not None else Markup("")
+        gate = element("span", row.gate, class_="gate") if row.gate else Markup("")
+        heading = element("h3", row.what, " ", badge(row.ending))
+        cards.append(
+            element(
+                "article",
+                heading,
+                element("p", gate, " " if row.gate else "", row.reason),
+                element("p", took, more, class_="note"),
+                class_=row.ending,
             )
         )
     return element("div", join(cards), class_="cards")

@@ -15,6 +15,7 @@ from pipelines.report import (
     Demo,
     GateRow,
     LineageStep,
+    Rehearsed,
     Stage,
     Status,
     Stopped,
@@ -109,6 +110,23 @@ def example() -> Demo:
                 reason="Nothing in the features explains the target any more.",
             ),
         ),
+        rehearsed=(
+            Rehearsed(
+                what="version 2 of commit a77e57ab1e",
+                ending="aborted",
+                gate="input-drift",
+                reason="blood_pressure moved by 0.6 from the rows that this version was trained on",
+                seconds=31.4,
+                link="rehearsals/2/report.html",
+            ),
+            Rehearsed(
+                what="version 3 of commit 5bad1abe15",
+                ending="promoted",
+                gate="",
+                reason="all gates passed",
+                seconds=52.0,
+            ),
+        ),
         lineage=(
             LineageStep(what="prediction", value='{"prediction": 151.2, "lower": 58.1, "upper": 244.3}'),
             LineageStep(what="bundle digest", value=DIGEST),
@@ -196,6 +214,7 @@ def test_markup_in_rows_and_attributes_is_escaped() -> None:
         metrics=(VersionMetrics(model=evil, version=evil, commit=evil, metric=evil, value=1.0, verdict=evil),),
         gates=(GateRow(run=evil, gate=evil, value=evil, rule=evil, verdict=evil, reason=evil),),
         stopped=(Stopped(what=evil, gate=evil, value=evil, rule=evil, reason=evil),),
+        rehearsed=(Rehearsed(what=evil, ending=evil, gate=evil, reason=evil, seconds=1.0),),
         lineage=(LineageStep(what=evil, value=evil),),
         commands=(Command(purpose=evil, command=evil),),
     )
@@ -207,6 +226,8 @@ def test_markup_in_rows_and_attributes_is_escaped() -> None:
 def test_link_that_runs_code_is_refused(link: str) -> None:
     with pytest.raises(ValueError, match="scheme must be file, http or https"):
         LineageStep(what="run", value="x", link=link)
+    with pytest.raises(ValueError, match="scheme must be file, http or https"):
+        Rehearsed(what="2", ending="promoted", gate="", reason="", seconds=1.0, link=link)
 
 
 @pytest.mark.parametrize("seconds", [-1.0, math.nan, math.inf])
