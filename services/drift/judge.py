@@ -1,8 +1,8 @@
 """Evidently's numbers: the only module that imports it. Each takes values without NaN; method and threshold are stated.
 
 Evidently's registered tests are called one by one: the same numbers as its reports give for `ValueDrift`, at 0.4 ms
-where a report takes 30 ms. Its chi-square is not used: it takes the reference for the truth, and against a reference of
-150 rows it fires on windows of the same population (`counts` has the test for those).
+where a report takes 30 ms. Its chi-square is not used: it takes the reference for the truth. At a level of 0.001 and a
+reference of 113 rows it fired on 56 % of windows of the same population, the test in `counts` on none of 2,000.
 """
 
 import warnings
