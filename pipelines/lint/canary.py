@@ -35,7 +35,9 @@ def selects(metric: Metric) -> Choice:
     """
     found = query(metric)
     if found is None:
-        return _in_text(metric)
+        choice = _in_text(metric)
+        # A query that nobody could parse is not accused on top of that.
+        return Choice.OPEN if choice is Choice.NOBODY and metric.provider == "prometheus" else choice
     if not found.selectors:
         return Choice.OPEN
     best = max((_rank(_of_matcher(metric, each)) for one in found.selectors for each in one), default=0)

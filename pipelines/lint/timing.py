@@ -8,10 +8,10 @@ from pipelines.lint.values import pause_seconds, seconds
 
 
 def length(metric: Metric) -> float | None:
-    """Seconds from the analysis's start to the metric's last measurement if it ends by count; None where unknown."""
+    """Seconds from the start to the last measurement that count allows; None where unknown, or without end."""
     count = metric.effective_count
     if count is None:
-        return math.inf if metric.endless else None
+        return None
     delay, interval = (_duration(metric, key) for key in ("initialDelay", "interval"))
     return None if delay is None or interval is None else delay + (count - 1) * interval
 

@@ -76,6 +76,17 @@ def on_nan(metric: Metric) -> Outcome:
     return judge(metric, math.nan if found is not None and found.scalar else (math.nan,))
 
 
+def misfits(metric: Metric) -> bool:
+    """Whether the conditions raise for every number in the form in which the provider answers."""
+    if metric.provider not in ("prometheus", "datadog") or not any(condition(metric, key) for key in CONDITIONS):
+        return False
+    found = query(metric)
+    alone = metric.provider == "datadog" or (found is not None and found.scalar)
+    # Ten of each: conditions may ask for more than one series.
+    outcomes = {judge(metric, number if alone else (number,) * 10) for number in (0.0, 0.5, 1000.0)}
+    return outcomes == {Outcome.ERROR}
+
+
 def judge(metric: Metric, result: object) -> Outcome:
     """The phase of a measurement with this result."""
     holds = []

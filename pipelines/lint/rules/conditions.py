@@ -7,7 +7,7 @@ from pipelines.lint.manifests import Manifests
 from pipelines.lint.node import Node
 from pipelines.lint.promql import NotPromql, fill
 from pipelines.lint.rules.limits import hit
-from pipelines.lint.verdicts import CONDITIONS, compares, condition, parsed, problem
+from pipelines.lint.verdicts import CONDITIONS, compares, condition, misfits, parsed, problem
 from pipelines.rehearsal.expression import UnsupportedExpression
 
 # Providers that judge by themselves, and do not ask the conditions.
@@ -32,6 +32,23 @@ def _one(world: Manifests) -> Iterator[Hit]:
         if failure and not success:
             message = "only failureCondition: what is no failure, also NaN, is Successful"
             yield hit(metric, "failureCondition", message, severity)
+
+
+def _unheard(world: Manifests) -> Iterator[Hit]:
+    for metric in world.metrics:
+        if metric.provider == "job":
+            for key in CONDITIONS:
+                if metric.node.at(key).text:
+                    message = f"{key} {metric.node.at(key).text!r} is not looked at: a job is judged by its exit code"
+                    yield hit(metric, key, message)
+
+
+def _misfit(world: Manifests) -> Iterator[Hit]:
+    for metric in world.metrics:
+        if misfits(metric):
+            key = next(key for key in CONDITIONS if metric.node.at(key).text)
+            answer = "a list of numbers" if metric.provider == "prometheus" else "one number"
+            yield hit(metric, key, f"{metric.provider} answers {answer}: every measurement is an Error")
 
 
 def _unreadable(world: Manifests) -> Iterator[Hit]:
@@ -77,6 +94,28 @@ canary is aborted; with failureCondition alone one without data is promoted. Inc
 person decides. A note where no number is compared (result == "pass"): then the other side answers in words, and can
 say what it means.""",
         check=_one,
+    ),
+    Rule(
+        number="ML031",
+        name="condition of a job",
+        severity=Severity.WARNING,
+        reason="Whoever wrote the condition believes that it is a gate.",
+        remedy="let the job exit with another code than 0, and take the condition away",
+        explain="""\
+The job provider takes a completed Job for Successful and a failed one for Failed (metricproviders/job/job.go), and
+never evaluates conditions.""",
+        check=_unheard,
+    ),
+    Rule(
+        number="ML032",
+        name="condition does not fit the answer",
+        severity=Severity.WARNING,
+        reason="A condition that raises whatever is measured aborts every version.",
+        remedy="Prometheus: result[0] behind len(result) > 0; scalar() and Datadog: result",
+        explain="""\
+A Prometheus vector is a list, also with one series; scalar() and Datadog give a number. The conditions are evaluated on
+a few numbers in that form; reported where all of them raise.""",
+        check=_misfit,
     ),
     Rule(
         number="ML028",

@@ -7,7 +7,7 @@ from pipelines.lint.manifests import Manifests
 from pipelines.lint.objects import Metric
 from pipelines.lint.promql_shape import Nan
 from pipelines.lint.rules.limits import hit
-from pipelines.lint.verdicts import CONDITIONS, Outcome, on_nan, on_nothing, query
+from pipelines.lint.verdicts import CONDITIONS, Outcome, misfits, on_nan, on_nothing, query
 
 _CLOSED = (Outcome.INCONCLUSIVE, Outcome.FAILED, Outcome.ERROR)
 
@@ -18,7 +18,8 @@ def _key(metric: Metric) -> str:
 
 
 def _judged(metric: Metric) -> bool:
-    return any(metric.node.at(key).text for key in CONDITIONS)
+    """Whether there are conditions, and not such as raise for any answer: those are ML032's."""
+    return any(metric.node.at(key).text for key in CONDITIONS) and not misfits(metric)
 
 
 def _raises(world: Manifests) -> Iterator[Hit]:

@@ -37,13 +37,16 @@ def _needs_no_success(world: Manifests) -> Iterator[Hit]:
 
 
 def _endless(world: Manifests) -> Iterator[Hit]:
+    said: set[int] = set()
     for metric in world.metrics:
         use = metric.use
-        if use is None or use.where not in (Where.STEP, Where.BEFORE, Where.AFTER):
+        if id(metric.node) in said or use is None or use.where not in (Where.STEP, Where.BEFORE, Where.AFTER):
             continue
         if metric.endless:
+            said.add(id(metric.node))
             yield hit(metric, "interval", f"an interval and no count in {use.where} of {use.owner.subject}: never ends")
         elif metric.node.at("interval") and _placeholder_default(metric) is False:
+            said.add(id(metric.node))
             message = f"count has no number as default in the template; used in {use.where} of {use.owner.subject}"
             yield hit(metric, "count", message)
 

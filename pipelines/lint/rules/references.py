@@ -47,6 +47,8 @@ def _missing_template(world: Manifests, use: Use, reference: Reference) -> Hit:
 
 
 def _services(world: Manifests) -> Iterator[Hit]:
+    if not world.complete and not world.of("Service"):
+        return
     for owner in world.of("Rollout"):
         for path in _SERVICES:
             node = owner.spec("strategy", *path)
@@ -84,7 +86,11 @@ def _not_filled(use: Use) -> Iterator[Hit]:
         return
     known = resolve(use)
     for each in known.values():
-        if each.origin is Origin.UNKNOWN:
+        pod = each.node.at("valueFrom", "podTemplateHashValue").text
+        if pod and each.origin not in (Origin.LATEST, Origin.STABLE):
+            message = f"argument {each.name}: podTemplateHashValue {pod} is empty, there are Latest and Stable"
+            yield Hit(file=use.owner.file, node=each.node, subject=use.owner.subject, message=message)
+        elif each.origin is Origin.UNKNOWN:
             message = f"argument {each.name} of {_names(use)} has no value: neither a default nor one given here"
             yield Hit(file=use.owner.file, node=use.node, subject=use.owner.subject, message=message)
     for each in use.given:
@@ -143,7 +149,7 @@ files, a warning where a similar name was read, else a note: it may stand in ano
         remedy="correct the name; namePrefix and nameSuffix do not reach it",
         explain="""\
 canaryService, stableService, pingPong's two, activeService and previewService. As sure as ML019: an error in a built
-overlay, among files a warning where a similar name was read, else a note.""",
+overlay, among files a warning where a similar name was read, else a note; nothing where no Service was read.""",
         check=_services,
     ),
     Rule(

@@ -27,12 +27,23 @@ def _too_early(world: Manifests) -> Iterator[Hit]:
             yield from _without_traffic(use, world, metrics)
             continue
         before, when = _exposure(use, world)
-        for metric in metrics:
-            first = delay(metric)
-            if first is None or before + first >= SOONEST_SECONDS or _waits(metric):
-                continue
-            message = f"metric {metric.name} of {metric.template.name} is asked {before + first:g} s after {when}"
-            yield Hit(file=use.owner.file, node=use.node, subject=use.owner.subject, message=message)
+        early = [metric for metric in metrics if _is_early(metric, before)]
+        if early:
+            soonest = before + min(delay(metric) or 0.0 for metric in early)
+            yield _hit(use, f"{_names(early)}: asked {soonest:g} s after {when}")
+
+
+def _is_early(metric: Metric, before: float) -> bool:
+    first = delay(metric)
+    return first is not None and before + first < SOONEST_SECONDS and not _waits(metric)
+
+
+def _names(metrics: list[Metric]) -> str:
+    return ", ".join(dict.fromkeys(metric.name for metric in metrics))
+
+
+def _hit(use: Use, message: str) -> Hit:
+    return Hit(file=use.owner.file, node=use.node, subject=use.owner.subject, message=message)
 
 
 def _exposure(use: Use, world: Manifests) -> tuple[float, str]:
@@ -67,22 +78,24 @@ def _waits(metric: Metric) -> bool:
 def _without_traffic(use: Use, world: Manifests, metrics: list[Metric]) -> Iterator[Hit]:
     if any(metric.provider in ("job", "web", "plugin") for metric in world.metrics_of(use)):
         return
-    for metric in metrics:
-        found = query(metric)
-        if found is None or not found.counted:
-            continue
-        names = [matcher.value for one in found.selectors for matcher in one if matcher.label == "__name__"]
-        if not all(name.startswith(_OF_THE_CLUSTER) for name in names):
-            message = f"metric {metric.name} of {metric.template.name} counts requests, which a preview gets none of"
-            yield Hit(file=use.owner.file, node=use.node, subject=use.owner.subject, message=message)
+    counting = list(filter(_counts_requests, metrics))
+    if counting:
+        yield _hit(use, f"{_names(counting)}: counts requests, which a preview gets none of before promotion")
+
+
+def _counts_requests(metric: Metric) -> bool:
+    found = query(metric)
+    if found is None or not found.counted:
+        return False
+    names = [matcher.value for one in found.selectors for matcher in one if matcher.label == "__name__"]
+    return not all(name.startswith(_OF_THE_CLUSTER) for name in names)
 
 
 def _only_behind(world: Manifests) -> Iterator[Hit]:
     decided = {id(use.owner) for use in world.uses if use.where is Where.STEP or use.step is not None}
     for use in world.uses:
         if use.where is Where.BACKGROUND and id(use.owner) not in decided:
-            message = "the only analysis runs in the background: the last step ends it, and its end is a success"
-            yield Hit(file=use.owner.file, node=use.node, subject=use.owner.subject, message=message)
+            yield _hit(use, "the only analysis runs in the background: the last step ends it, and its end is a success")
 
 
 def _mirror(world: Manifests) -> Iterator[Hit]:
@@ -97,6 +110,8 @@ def _mirror(world: Manifests) -> Iterator[Hit]:
 
 
 def _wrong_mirror(routing: Node, managed: set[str], mirror: Node) -> str:
+    if mirror.items:
+        return "setMirrorRoute is a list: it must be one route"
     plugins = set(routing.at("plugins").fields)
     if not routing.at("istio").present and not plugins:
         there = ", ".join(key for key in routing.fields if key != "managedRoutes") or "no router"

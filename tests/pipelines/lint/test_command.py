@@ -99,4 +99,4 @@ def test_rules_are_explained_and_listed() -> None:
     assert one.exit_code == 0
     assert one.output.startswith("ML011 asks too early (warning)")
     assert "because <reason>" in one.output
-    assert len(run("--explain", "all").output.splitlines()) == 29
+    assert len(run("--explain", "all").output.splitlines()) == 32
