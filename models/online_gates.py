@@ -50,13 +50,14 @@ class Storm(OnlineGate):
     """The guard that runs beside all steps: aborts within seconds, and passes nothing.
 
     Within `window`: at least `min_failures` failed requests that are more than `max_ratio` of all, or a p90 of at least
-    `min_requests` answers above `max_p90_seconds`.
+    `min_requests` answers above `max_p90_seconds`, or more than `max_restarts` of its processes.
     """
 
     max_ratio: Share
     min_failures: Count
     max_p90_seconds: Positive
     min_requests: Count
+    max_restarts: Annotated[int, Strict(), Field(ge=0)]
     window: Duration
     interval: Duration
 
@@ -64,7 +65,7 @@ class Storm(OnlineGate):
 class Errors(Waiting):
     """The share of failed requests over `window`; and refused ones against stable's over `compare_window`.
 
-    `min_failures`: so many decide before `min_requests` were made.
+    `min_failures`: so many are no accident, however few the requests; fewer, of `min_requests`, are waited on.
     `max_refused_excess`: share by which the candidate may refuse more than stable does, beyond three standard errors.
     `stable_window`: looked at instead where stable answers nobody any more (blue-green after the switch).
     """

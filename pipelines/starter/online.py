@@ -31,22 +31,25 @@ _ONLINE = """\
       min_failures: 5
       max_p90_seconds: 0.1
       min_requests: 20
+      max_restarts: 0
       window: 1m
       interval: 10s
-      reason: shares and seconds; five failures are no accident, and one in ten this slow is seen by every caller
+      reason: >-
+        shares and seconds; five failures of less than a hundred are no accident, and one in ten this slow is seen by
+        every caller; what restarts again and again never has enough samples to be judged by
     errors:
       max_ratio: 0.005
       min_requests: 500
       min_failures: 5
       window: 30m
       max_refused_excess: 0.002
-      compare_window: 10m
+      compare_window: 30m
       stable_window: 1h
       interval: 15s
       count: 120
       reason: >-
-        shares; three failures in 500 requests where one server in fifty thousand answers fails by itself; refusals are
-        the callers' until this version refuses more than stable does at the same moment
+        shares; a healthy server fails one request in a thousand, so three of 500 may be chance and are waited on,
+        five are not; refusals are the callers' until this version refuses more than stable does in the same half hour
     latency:
       max_p99_seconds: 0.1
       max_ratio_to_stable: 2.0
@@ -101,12 +104,13 @@ _ONLINE = """\
       max_beyond_announced: 0.1
       max_announced: 0.5
       alpha: 0.001
-      max_error_ratio: 0.0
+      max_error_ratio: 0.01
       max_latency_ratio: 3.0
       latency_floor_seconds: 0.025
       interval: 30s
       count: 20
       reason: >-
-        standard deviations of stable's answers, as for predictions; nothing may fail that stable answers; latency of
+        standard deviations of stable's answers, as for predictions; three rows may fail that stable answers,
+        one in a thousand does anyway; latency of
         a preview without load is noisy, so three times, of no less than 25 ms
 """

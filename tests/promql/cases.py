@@ -77,6 +77,13 @@ SUBJECTS = (
         pod(CANARY, answered=2, seconds={0.5: 1.0}),
     ),
     Subject(
+        "restart-storm",
+        pod(CANARY),
+        restarted(pod(CANARY), 38, 40),
+        "mainline_requests_total",
+        None,
+    ),
+    Subject(
         "error-ratio",
         pod(CANARY),
         pod(CANARY, answered=19.6, failed=0.4),
@@ -153,7 +160,7 @@ def _every_metric(subject: Subject) -> Iterator[Case]:
     yield Case(metric, "only the other pods", NOTHING, together(beside, _former(bad)))
     yield Case(metric, "two minutes without a scrape", NOTHING, together(bad, beside), END + 120)
     yield Case(metric, "two minutes without a scrape, good", NOTHING, together(subject.good, beside), END + 120)
-    if metric != "restarts":  # the time of a start is no number that a process can lose
+    if not metric.startswith("restart"):  # the time of a start is no number that a process can lose
         broken = replaced(bad, subject.signal, flat("NaN", 40))
         yield Case(metric, "NaN", NOTHING, together(broken, beside))
     if subject.quiet:
@@ -179,6 +186,8 @@ def _errors() -> Iterator[Case]:
     yield Case("error-ratio", "one in fifty, restarted", FAIL, restarted(one_in_fifty, 20, 40), value=0.02)
     yield Case("error-ratio", "counter reset", PASS, restarted(pod(CANARY), 20, 40), value=0)
     yield Case("error-ratio", "one in a thousand", PASS, pod(CANARY, answered=99.9, failed=0.1), value=0.001)
+    # 4 of 604: more than one in two hundred, and may be chance
+    yield Case("error-ratio", "a few failures", NOTHING, pod(CANARY, answered=15, failed=0.1))
     yield Case("error-ratio", "few requests, many failures", FAIL, pod(CANARY, answered=1, failed=1), value=0.5)
     yield Case("error-ratio", "refused is the caller's", PASS, pod(CANARY, answered=10, refused=10), value=0)
     unavailable = together(
