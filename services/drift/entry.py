@@ -6,12 +6,15 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Literal, get_args
 
 from pydantic import TypeAdapter
 
+from models.verdict import Verdict
 from services.drift.judgement import Judgement
 from services.drift.requests import JudgeRequest
+
+Check = Literal["inputs", "predictions", "replay"]
 
 _VERSION = re.compile(r"[1-9][0-9]{0,17}")
 
@@ -25,7 +28,7 @@ class Entry:
         seconds: how long that took, waiting included.
     """
 
-    check: str
+    check: Check
     model: str
     candidate_hash: str
     stable_hash: str
@@ -90,6 +93,7 @@ class Entry:
         return _ADAPTER.validate_python(json.loads(data))
 
 
+_CAUSES: tuple[Check, ...] = get_args(Check)
 _ADAPTER: TypeAdapter[Entry] = TypeAdapter(Entry)
 
 
@@ -98,6 +102,10 @@ def _finite(value: Any) -> float | None:
 
 
 def in_order(entries: Mapping[str, Entry]) -> list[Entry]:
-    """The entries that decide most first: fail, inconclusive, pass; the newest first among equals."""
-    rank = {"fail": 0, "inconclusive": 1, "pass": 2}
-    return sorted(entries.values(), key=lambda entry: (rank[entry.judgement.verdict], -entry.at.timestamp()))
+    """The entries that decide most first: fail, inconclusive, pass with a warning, pass; causes before effects."""
+    return sorted(entries.values(), key=lambda entry: (_weight(entry.judgement), _CAUSES.index(entry.check)))
+
+
+def _weight(judgement: Judgement) -> int:
+    ranks = {Verdict.FAIL: 0, Verdict.INCONCLUSIVE: 1, Verdict.PASS: 2 if judgement.warnings else 3}
+    return ranks[judgement.verdict]

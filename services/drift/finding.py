@@ -34,23 +34,29 @@ def section(entry: Entry, *, reason: bool) -> Element:
         drawn = [_figure(finding, entry.check) for finding in steady[:_FOLDED] if finding.histogram is not None]
         words = f"{len(steady)} as expected" if notable else f"All {len(steady)} as expected"
         parts.append(element("details", element("summary", words), _table(steady), *drawn))
-    if judgement.method:
-        lines = [element("li", line) for line in judgement.method]
-        parts.append(
-            element("details", element("summary", "How it was judged"), element("ul", *lines, class_="methods"))
-        )
+    lines = [*judgement.method, *[f"{_words(name)}: {number(value)}" for name, value in judgement.numbers.items()]]
+    if lines:
+        told = element("ul", *[element("li", line) for line in lines], class_="methods")
+        parts.append(element("details", element("summary", "How it was judged"), told))
     return element("section", *parts)
 
 
 def _facts(entry: Entry) -> Element:
     judgement = entry.judgement
-    facts = [(f"{name.replace('_', ' ')} rows", f"{count:,}") for name, count in judgement.rows.items()]
-    facts += [(name.replace("_", " "), number(value)) for name, value in list(judgement.numbers.items())[:6]]
+    rows = judgement.rows
+    facts = []
+    for name in [name for name in rows if not name.endswith("_distinct")]:
+        distinct = f" ({rows[f'{name}_distinct']:,} distinct)" if f"{name}_distinct" in rows else ""
+        facts.append((f"{_words(name)} rows", f"{rows[name]:,}{distinct}"))
     facts.append((f"window of at most {length(entry.window_seconds)}", window(judgement.begin, judgement.end)))
     facts.append(("judged", f"{clock(entry.at)}, in {length(entry.seconds)}"))
     return element(
         "dl", *[element("div", element("dt", name), element("dd", value)) for name, value in facts], class_="facts"
     )
+
+
+def _words(name: str) -> str:
+    return name.replace("_", " ")
 
 
 def _figure(finding: Finding, check: str) -> Element:

@@ -1,11 +1,14 @@
 """What the judge measures of itself: who was judged how, how long it took, how many rows it read."""
 
+from typing import get_args
+
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector, generate_latest
 
 from models.verdict import Verdict
+from services.drift.entry import Check
 from services.drift.judgement import Judgement
 
-CHECKS = ("inputs", "predictions", "replay")
+CHECKS: tuple[Check, ...] = get_args(Check)
 # A warm judgement of 5,000 rows takes below 0.5 s, the limit is 20 s.
 BUCKETS_SECONDS = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 15.0, 20.0)
 
@@ -47,7 +50,7 @@ class Metrics:
         )
         self.busy = Gauge("mainline_judge_busy", "1 while a judgement is being made.", registry=self.registry)
 
-    def judged(self, check: str, judgement: Judgement, seconds: float) -> None:
+    def judged(self, check: Check, judgement: Judgement, seconds: float) -> None:
         """Notes a judgement."""
         self._judgements[check, judgement.verdict].inc()
         self._seconds[check].observe(seconds)

@@ -28,7 +28,7 @@ def page(entries: Sequence[Entry]) -> str:
         element("p", "Judged online: ", name, class_="eyebrow"),
         element("h1", VERDICTS[verdict].headline.format(name=name), class_=verdict.value),
         element("p", first.judgement.reason, class_="why"),
-        _todo(first),
+        _todo(entries),
         *[section(entry, reason=entry is not first) for entry in entries],
         element("section", *_identities(entries)),
     ]
@@ -70,13 +70,13 @@ def missing(name: str) -> str:
     )
 
 
-def _todo(first: Entry) -> Element:
-    steps = todo(first)
+def _todo(entries: Sequence[Entry]) -> Element:
+    steps = todo(entries)
     return element(
         "div",
         element("h2", "What to do"),
         element("ul", *[element("li", step) for step in steps]),
-        class_=f"todo {first.judgement.verdict.value}",
+        class_=f"todo {entries[0].judgement.verdict.value}",
     )
 
 

@@ -1,7 +1,7 @@
 """The report's words and numbers: verdicts, states, times, and what a person does next."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -48,17 +48,18 @@ _ALWAYS = {
     "propose a new version.",
     Verdict.INCONCLUSIVE: "The gate asks again at its interval. If the rollout pauses, promote it by hand where this "
     "reason does not worry you (kubectl argo rollouts promote), else abort it.",
-    Verdict.PASS: "Nothing.",
+    Verdict.PASS: "Nothing: the rollout goes on by itself.",
 }
 
 
-def todo(first: Entry) -> list[str]:
-    """What a person does about a judgement, the most special first."""
-    judgement = first.judgement
-    steps = list(dict.fromkeys(finding.remedy for finding in judgement.findings if finding.remedy))[:4]
-    if judgement.verdict is Verdict.PASS and (steps or judgement.warnings):
-        return steps or ["See the warnings below; the rollout goes on."]
-    return [*steps, _ALWAYS[judgement.verdict]]
+def todo(entries: Sequence[Entry]) -> list[str]:
+    """What a person does about a version, the most special first; `entries` have the most decisive first."""
+    verdict = entries[0].judgement.verdict
+    deciding = [entry.judgement for entry in entries if entry.judgement.verdict is verdict]
+    steps = list(dict.fromkeys(found.remedy for judged in deciding for found in judged.findings if found.remedy))[:4]
+    if verdict is Verdict.PASS and not steps and any(judged.warnings for judged in deciding):
+        steps = ["Read the warnings below; the rollout goes on."]
+    return steps if verdict is Verdict.PASS and steps else [*steps, _ALWAYS[verdict]]
 
 
 def clock(time: datetime) -> str:

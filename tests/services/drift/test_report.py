@@ -7,13 +7,13 @@ from html.parser import HTMLParser
 import pytest
 
 from models.verdict import Verdict
-from services.drift.entry import Entry
+from services.drift.entry import Check, Entry
 from services.drift.judgement import Finding, Histogram, Judgement, State, undecided
 from services.drift.report import index, missing, page
 from tests.services.drift.judgements import CANDIDATE, NOW, STABLE, failing, finding
 
 
-def _entry(judgement: Judgement, check: str = "inputs") -> Entry:
+def _entry(judgement: Judgement, check: Check = "inputs") -> Entry:
     return Entry(
         check=check,
         model="iris",

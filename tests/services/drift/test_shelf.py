@@ -3,19 +3,19 @@
 import dataclasses
 import os
 import threading
-from datetime import timedelta
 from pathlib import Path
+from typing import cast
 
 import pytest
 
 from models.verdict import Verdict
-from services.drift.entry import Entry, in_order
+from services.drift.entry import Check, Entry, in_order
 from services.drift.judgement import Judgement, undecided
 from services.drift.shelf import Shelf
 from tests.services.drift.judgements import CANDIDATE, NOW, STABLE, failing
 
 
-def _entry(judgement: Judgement, *, check: str = "inputs", pods: str = CANDIDATE.hash) -> Entry:
+def _entry(judgement: Judgement, check: Check = "inputs", *, pods: str = CANDIDATE.hash) -> Entry:
     return Entry(
         check=check,
         model="iris",
@@ -62,10 +62,11 @@ def test_version_that_is_none_gives_the_report_its_pods_name(tmp_path: Path, ver
     assert _entry(_of_version(version)).report == f"iris-{CANDIDATE.hash}"
 
 
-@pytest.mark.parametrize("name", ["..", "../iris-8", "iris-8/../x", "", "iris", "iris-8.json", "Iris-8"])
+@pytest.mark.parametrize("name", ["..", "../iris-8", "iris-8/../iris-8", "", "iris", "iris-8.json", "Iris-8"])
 def test_name_that_is_none_finds_nothing(tmp_path: Path, name: str) -> None:
-    Shelf(tmp_path, max_reports=2).keep(_entry(failing()))
-    assert Shelf(tmp_path, max_reports=2).report(name) == {}
+    for folder in (tmp_path, tmp_path / "shelf"):
+        Shelf(folder, max_reports=2).keep(_entry(failing()))
+    assert Shelf(tmp_path / "shelf", max_reports=2).report(name) == {}
 
 
 def test_write_that_fails_leaves_the_former_entry(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -107,12 +108,16 @@ def test_reader_meets_whole_entries_only(tmp_path: Path) -> None:
     assert set(found) == {1}
 
 
-def test_most_decisive_comes_first() -> None:
-    passed = dataclasses.replace(failing(), verdict=Verdict.PASS)
-    entries = {
-        "inputs": _entry(passed),
-        "predictions": dataclasses.replace(_entry(undecided("few")), at=NOW + timedelta(seconds=5)),
-        "replay": _entry(failing(), check="replay"),
-    }
-    verdicts = [entry.judgement.verdict for entry in in_order(entries)]
-    assert verdicts == [Verdict.FAIL, Verdict.INCONCLUSIVE, Verdict.PASS]
+def test_most_decisive_comes_first_and_causes_before_effects() -> None:
+    warned = dataclasses.replace(failing(), verdict=Verdict.PASS)
+    passed = dataclasses.replace(warned, warnings=())
+
+    def order(**judgements: Judgement) -> list[str]:
+        return [
+            entry.check
+            for entry in in_order({check: _entry(of, cast(Check, check)) for check, of in judgements.items()})
+        ]
+
+    assert order(inputs=passed, predictions=undecided("few"), replay=failing()) == ["replay", "predictions", "inputs"]
+    assert order(replay=failing(), predictions=failing(), inputs=failing()) == ["inputs", "predictions", "replay"]
+    assert order(inputs=passed, predictions=warned) == ["predictions", "inputs"]
