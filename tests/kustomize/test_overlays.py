@@ -10,6 +10,8 @@ import pytest
 from models.errors import GateClosed
 from pipelines.build import images, objects, pod, refuse_on_cluster
 from pipelines.overlays import ENVIRONMENTS, kustomize_files
+from pipelines.starter.files import gates_yaml
+from pipelines.starter.gates import Limits
 from pipelines.tools import ROOT
 
 Build = Callable[[Path, str, str], str]
@@ -276,7 +278,8 @@ def test_a_new_models_overlays_build_and_are_refused_on_a_cluster(scratch: Path,
     for path, text in kustomize_files("cars").items():
         (scratch / path).parent.mkdir(parents=True, exist_ok=True)
         (scratch / path).write_text(text, encoding="utf-8")
-    gates = (scratch / "models/iris/gates.yaml").read_text(encoding="utf-8").replace("name: iris", "name: cars")
+    limits = Limits("rmse", trivial=10.0, ceiling=9.5, margin=0.5, calibration=0.1, parity=0.01)
+    gates = gates_yaml("cars", limits, unit="USD", n_rows=400, missing_share=0.0)
     (scratch / "models/cars/gates.yaml").write_text(gates, encoding="utf-8")
     built = objects(build(scratch, "staging", "cars"))
     assert one(built, "Rollout")["metadata"]["namespace"] == "cars-staging"
