@@ -47,17 +47,16 @@ def compare(expected: Values, observed: Values, *, category: bool) -> Comparison
         return Comparison(JENSENSHANNON if category else WASSERSTEIN, math.nan, math.nan, problem)
     if category:
         return _as_categories(expected, observed)
-    known, seen = expected[~np.isnan(expected)], observed[~np.isnan(observed)]
-    missing = _as_categories(np.isnan(expected).astype(np.float64), np.isnan(observed).astype(np.float64))
-    if len(known) == 0 or len(seen) == 0:
-        return missing
-    numbers = _as_numbers(known, seen)
-    if missing.p_value == 1.0 and missing.distance == 0.0:
+    gaps, holes = np.isnan(expected), np.isnan(observed)
+    if gaps.all() or holes.all():
+        return _as_categories(gaps.astype(np.float64), holes.astype(np.float64))
+    numbers = _as_numbers(expected[~gaps], observed[~holes])
+    if not gaps.any() and not holes.any():
         return numbers
-    # two questions about one column: the smaller p-value counts twice, and the larger distance is told
-    p_value = min(1.0, 2 * min(numbers.p_value, missing.p_value))
-    worse = missing if missing.p_value < numbers.p_value else numbers
-    return Comparison(worse.method, worse.distance, p_value)
+    # two questions about one column: the smaller p-value counts twice, and its distance is told
+    missing = count_p_value(np.bincount(gaps, minlength=2), np.bincount(holes, minlength=2))
+    told = numbers if numbers.p_value <= missing else _as_categories(gaps.astype(np.float64), holes.astype(np.float64))
+    return Comparison(told.method, told.distance, min(1.0, 2 * told.p_value))
 
 
 def nearness(reference: Values, rows: Values, *, category: bool, unit: float) -> float:

@@ -30,6 +30,7 @@ MAX_PART_BYTES = 48 * 2**20
 CLOCK_SKEW = timedelta(seconds=5)  # nodes that keep time are within a second
 READ_SECONDS = 5.0  # of each of two windows; the judge has 15 s for all of it
 _AT_ONCE = 8
+_FLUSHED = timedelta(minutes=5)  # a part that ends later holds no row of the window: servers flush every ten seconds
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -84,7 +85,9 @@ def read_window(
     """
     store = _open(uri)
     found = _Found()
-    names = _names(store, model, pod_hash, begin, end)
+    # up to now, all later parts are read too: a pod whose clock is ahead must be seen to be
+    last = end + _FLUSHED if end < now else end + timedelta(hours=1)
+    names = _names(store, model, pod_hash, begin, last)
     started = clock()
     with ThreadPoolExecutor(_AT_ONCE) as pool:
         order = iter(evenly(names))
@@ -126,15 +129,14 @@ def _open(uri: str) -> ObjectStore:
         raise StoreError(f"{uri}: cannot be opened ({_brief(err)}); check the address and the environment") from err
 
 
-def _names(store: ObjectStore, model: str, pod_hash: str, begin: datetime, end: datetime) -> list[str]:
-    """Parts that can hold rows of the window, oldest first, of whatever version has the hash."""
+def _names(store: ObjectStore, model: str, pod_hash: str, begin: datetime, last: datetime) -> list[str]:
+    """Parts that end between the two times, oldest first, of whatever version has the hash."""
     try:
         versions = [str(found) for found in obstore.list_with_delimiter(store, f"model={model}/")["common_prefixes"]]
         names: list[str] = []
         for version in versions:
-            # one hour more: a pod whose clock is ahead must be seen to be
             hour = begin.astimezone(UTC).replace(minute=0, second=0, microsecond=0)
-            while hour <= end + timedelta(hours=1):
+            while hour <= last:
                 folder = f"{version.rstrip('/')}/hash={pod_hash}/hour={hour:%Y-%m-%dT%H}/"
                 first = f"{folder}{begin.astimezone(UTC):%Y%m%dT%H%M%S%f}"
                 for batch in obstore.list(store, folder, offset=first):
@@ -142,7 +144,9 @@ def _names(store: ObjectStore, model: str, pod_hash: str, begin: datetime, end: 
                 hour += timedelta(hours=1)
     except (BaseError, OSError) as err:
         raise StoreError(f"the capture log cannot be listed ({_brief(err)}); check access and network") from err
-    return sorted(names, key=lambda name: name.rpartition("/")[2])
+    until = f"{last.astimezone(UTC):%Y%m%dT%H%M%S%f}"
+    stamped = [(name.rpartition("/")[2], name) for name in names]
+    return [name for stamp, name in sorted(stamped) if stamp < until]
 
 
 def _part(store: ObjectStore, name: str) -> Part:
