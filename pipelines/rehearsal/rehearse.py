@@ -33,7 +33,7 @@ from pipelines.rehearsal.world import RealWorld, TookTooLong
 RATE = 200.0
 SEED = 1
 # Of the walk alone; starting and ending take some ten seconds more.
-MOST_SECONDS = 120.0
+MOST_SECONDS = 75.0
 # So that the last sample shows where the traffic went.
 _EPILOGUE_SECONDS = 1.6
 
@@ -172,6 +172,7 @@ class _Rehearsing:
             scene.start(self.root)
             world = scene.world(rows, asked.rate, asked.seed, asked.most_seconds, self.view.sample)
             outcome = self._played(script, world)
+            gone = scene.gone()
             links = scene.save_reports(world, self.folder / "judge")
             version = prometheus.version(scene.prometheus_url)
         tally = world.traffic.tally
@@ -181,6 +182,7 @@ class _Rehearsing:
             ending=outcome.ending.value,
             reason=outcome.reason,
             strategy=script.strategy,
+            notes=(*blank.notes, *gone),
             gate=outcome.gate,
             template=outcome.template,
             step=outcome.step,

@@ -29,6 +29,7 @@ class Scene:
     def __init__(self, work: Path, candidate: Revision, stable: Revision | None = None) -> None:
         self._work = work
         self._stack = ExitStack()
+        self._helpers: list[Child] = []
         self.capture = work / "capture"
         self.revisions = {each.name: each for each in (stable, candidate) if each is not None}
         self.servers = {
@@ -120,8 +121,14 @@ class Scene:
             saved[link] = f"{folder.name}/{path.name}"
         return saved
 
+    def gone(self) -> tuple[str, ...]:
+        """What of Prometheus and the judge ended by itself, in words."""
+        ended = [child for child in self._helpers if child.ended is not None]
+        return tuple(f"{child.name} ended with status {child.ended} during the walk." for child in ended)
+
     def _child(self, child: Child) -> Child:
         self._stack.callback(child.stop)
+        self._helpers.append(child)
         return child
 
     def _await_scraped(self, measuring: Child) -> None:

@@ -1,90 +1,18 @@
 """Which two states of git are rehearsed when a person says little, and what is built of each."""
 
 import shutil
-import subprocess
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from models.errors import ConfigError
-from models.release import THIS_MACHINE, Release, release_path, render_release, unreleased
-from pipelines import forge
+from models.release import render_release
 from pipelines.rehearsal import refs
 from pipelines.rehearsal.revisions import changes, revisions, rollback_window, strategy
 from pipelines.rehearsal.scene import Scene
 from pipelines.rehearsal.script import Script
-from pipelines.tools import ROOT
-
-MODEL, ENVIRONMENT = "diabetes", "production"
-PATH = release_path(ENVIRONMENT, MODEL)
-
-
-def release(version: str, *, attempt: str = "1") -> Release:
-    digit = version[-1]
-    return Release(
-        image=THIS_MACHINE,
-        model=MODEL,
-        version=version,
-        uri=f"file:///bundles/{version}",
-        digest=f"sha256:{digit * 64}",
-        run=f"run{version}",
-        commit=digit * 40,
-        attempt=attempt,
-    )
-
-
-class Repository:
-    """A checkout with this one's overlays, in which production runs version 1."""
-
-    def __init__(self, root: Path) -> None:
-        self.root = root
-        for name in ("kustomize", "manifests", "models"):
-            shutil.copytree(ROOT / name, root / name, ignore=shutil.ignore_patterns("__pycache__", "*.py"))
-        for name in ("versions.env", "data.dvc"):
-            shutil.copy(ROOT / name, root / name)
-        self.git("init", "--quiet", "--initial-branch=main")
-        self.write(PATH, render_release(unreleased(MODEL)))
-        self.commit("nothing released")
-        self.write(PATH, render_release(release("1")))
-        self.commit("release 1")
-
-    def git(self, *arguments: str) -> str:
-        done = subprocess.run(["git", "-C", str(self.root), *arguments], capture_output=True, text=True, check=True)
-        return done.stdout.strip()
-
-    def write(self, path: str, text: str) -> None:
-        (self.root / path).write_text(text, encoding="utf-8")
-
-    def edit(self, path: str, old: str, new: str) -> None:
-        text = (self.root / path).read_text(encoding="utf-8")
-        assert old in text, path
-        self.write(path, text.replace(old, new))
-
-    def commit(self, message: str, *, branch: str = "") -> str:
-        if branch:
-            self.git("switch", "--quiet", "--create", branch)
-        self.git("add", "--all")
-        self.git("commit", "--quiet", "--message", message)
-        commit = self.git("rev-parse", "HEAD")
-        if branch:
-            self.git("switch", "--quiet", "main")
-        return commit
-
-    def choose(self, *, base: str = "", head: str = "") -> tuple[refs.Ref, refs.Ref]:
-        return refs.choose(self.root, MODEL, ENVIRONMENT, base=base, head=head, repo=str(self.root))
-
-    def propose(self, version: str) -> forge.Proposal:
-        branch = forge.branch_name(ENVIRONMENT, MODEL, version)
-        text = render_release(release(version))
-        return forge.open_proposal(str(self.root), branch, "main", {PATH: text}, f"release {version}", "report")
-
-    def sides(self, folder: Path, *, base: str = "", head: str = "") -> tuple[refs.Side, refs.Side]:
-        before, after = self.choose(base=base, head=head)
-        return (
-            refs.side(self.root, before, folder / "base", ENVIRONMENT, MODEL),
-            refs.side(self.root, after, folder / "head", ENVIRONMENT, MODEL),
-        )
+from tests.pipelines.rehearsal.repository import ENVIRONMENT, MODEL, PATH, Repository, release
 
 
 @pytest.fixture(scope="session")
@@ -98,9 +26,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def repository(made: Path, tmp_path: Path) -> Repository:
     shutil.copytree(made, tmp_path / "repository")
-    found = Repository.__new__(Repository)
-    found.root = tmp_path / "repository"
-    return found
+    return Repository.at(tmp_path / "repository")
 
 
 def test_one_open_proposal_is_rehearsed_against_main(repository: Repository) -> None:
