@@ -21,7 +21,8 @@ from services.drift.judgement import Finding, Judgement, State, undecided
 METHOD = (
     "Each distinct row counts once; stable's own graph answers the candidate's rows again, pair by pair.",
     "One look: the first call with enough rows decides, and how many rows there are does not depend on the answers.",
-    "Unit: standard deviation of stable's answers; of an interval's ends its half width where that is larger.",
+    "Unit: standard deviation of stable's answers; of an interval's width, and of its ends where that is larger, half "
+    "of stable's width.",
     "Beyond announced: the mean or root-mean-square live difference is off by more than the limit, and Evidently ks "
     "(exact) between live and announced differences is below alpha / number of outputs.",
     "Above announced: the root-mean-square or mean difference itself is above its limit; live, its lower bound is.",
@@ -128,7 +129,9 @@ def units_of(stable: Answers) -> Values:
     half = float(np.mean(values[:, names.index(WIDTH)])) / 2
     if unit == 0.0:
         unit = max(half, abs(float(values[0, 0])), 1e-9)  # stable answers one number only
-    return np.array([unit if name == "prediction" else max(unit, half) for name in names])
+    # a width is measured in itself: half of it is half, however far apart the predictions lie
+    own = {"prediction": unit, WIDTH: half if half > 0 else unit}
+    return np.array([own.get(name, max(unit, half)) for name in names])
 
 
 def lack(rows: dict[str, int], limits: PredictionLimits) -> str:
