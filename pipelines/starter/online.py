@@ -114,18 +114,4 @@ _ONLINE = """\
         standard deviations of stable's answers, as for predictions; three rows may fail that stable answers,
         one in a thousand does anyway; latency of
         a preview without load is noisy, so three times, of no less than 25 ms
-  # The weakest damage of each kind that is never promoted: `make bench-gates` holds the gates above to it.
-  catches:
-    errors: 0.02           # share of requests that fail
-    slow: 0.02             # share of requests that take 300 ms longer
-    sluggish: 0.1          # seconds that every request takes longer
-    leak: 2.0              # MB a second and pod
-    crashes: 1.0           # a minute and pod
-    never ready: 1.0
-    unit: 1.3              # factor of one feature in the training data
-    swapped: 1.0           # share of training rows with two features swapped
-    labels: 1.0            # standard deviations by which the labels are off
-    flat: 1.0              # share of the way to a constant answer
-    overconfident: 2.0     # factor by which the declared coverage is too small
-    stale: 1.0             # standard deviations by which the world moved since, in two features
 """

@@ -1,5 +1,6 @@
 """The online gates that a new model begins with."""
 
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ def starter(n_rows: int) -> dict[str, Any]:
     return read
 
 
+@cache
 def shipped() -> list[dict[str, Any]]:
     files: list[Path] = sorted(ROOT.glob("models/*/gates.yaml"))
     return [yaml.safe_load(file.read_text(encoding="utf-8"))["spec"]["online"] for file in files]
