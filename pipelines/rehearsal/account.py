@@ -140,6 +140,7 @@ def points(samples: Sequence[Sample]) -> tuple[Point, ...]:
             restarts=sample.restarts,
         )
         for sample in samples
+        if sample.time > 0  # before, stable was alone
     )
 
 

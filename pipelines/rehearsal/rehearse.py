@@ -34,6 +34,8 @@ RATE = 200.0
 SEED = 1
 # Of the walk alone; starting and ending take some ten seconds more.
 MOST_SECONDS = 75.0
+# 800 rows of stable at the usual rate: blue-green compares with what was before the switch.
+_PROLOGUE_SECONDS = 4.0
 # So that the last sample shows where the traffic went.
 _EPILOGUE_SECONDS = 1.6
 
@@ -204,7 +206,7 @@ class _Rehearsing:
     def _played(self, script: Script, world: RealWorld) -> Outcome:
         """The walk; where its time is over, a rollout that waits for a person."""
         events = account.Heard(self.view.event)
-        world.begin()
+        world.begin(after_seconds=_PROLOGUE_SECONDS)
         try:
             outcome = play(script.plan, world, on_event=events)
         except TookTooLong as err:

@@ -79,12 +79,16 @@ class RealWorld:
         self._ending = threading.Event()
         self._node = threading.Thread(target=self._tend, name="node", daemon=True)
 
-    def begin(self) -> None:
-        """The clock and the callers start; everything goes to stable."""
-        self._began = time.monotonic()
+    def begin(self, *, after_seconds: float = 0.0) -> None:
+        """The callers start, with everything to stable; the rollout's clock starts, and this returns, so much later.
+
+        A cluster's stable has answered for days: what its own past is compared with must be there.
+        """
+        self._began = time.monotonic() + after_seconds
         self._probe()
         self.traffic.start()
         self._node.start()
+        time.sleep(max(0.0, self._began - time.monotonic()))
 
     def end(self) -> None:
         """No more requests, probes and restarts."""
@@ -94,7 +98,7 @@ class RealWorld:
             self._node.join()
 
     def now(self) -> float:
-        """Seconds since `begin`."""
+        """Seconds since the rollout began."""
         return time.monotonic() - self._began
 
     def wait(self, until: float) -> None:
