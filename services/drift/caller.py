@@ -47,10 +47,10 @@ class Caller:
         self._connection.close()
 
     def ask(self, row: Mapping[str, Any], *, until: float) -> Reply:
-        """The reply to one row. A connection that fails is tried once more: it may have been idle for too long."""
+        """The reply to one row. A connection that breaks is tried once more, a server that is silent is not."""
         body = json.dumps({"instances": [row]}).encode()
         reply = self._post(body)
-        if reply.status == 0 and time.monotonic() + _AGAIN_SECONDS < until:
+        if reply.status == 0 and reply.seconds < ASK_SECONDS / 2 and time.monotonic() + _AGAIN_SECONDS < until:
             time.sleep(_AGAIN_SECONDS)
             reply = self._post(body)
         return reply
