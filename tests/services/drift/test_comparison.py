@@ -132,3 +132,10 @@ def test_histograms_share_their_bars() -> None:
     assert histogram(np.array([]), NORMAL) is None
     assert histogram(np.array([NAN]), NORMAL) is None
     assert histogram(np.array([2.0]), np.array([2.0])) is not None
+
+
+def test_samples_that_are_almost_the_same_are_compared_without_a_word() -> None:
+    for seed in range(200):
+        chance = np.random.default_rng(seed)
+        values = chance.normal(size=113)
+        assert ks_p_value(values, values + 1e-7 * chance.normal(size=113)) > 0.9
