@@ -96,10 +96,15 @@ class OfflineGates(Declared):
 
 
 class GatesSpec(Declared):
-    """Both halves."""
+    """Both halves, and what the online one is held to.
+
+    `catches`: kind of damage to the weakest strength of it that is never promoted; `make bench-gates` holds the gates
+    to it, its kinds and units are `pipelines.rehearsal.simulate.defects`'.
+    """
 
     offline: OfflineGates
     online: OnlineGates
+    catches: dict[str, Annotated[float, Field(gt=0, allow_inf_nan=False)]] = Field(default_factory=dict)
 
 
 class Metadata(Declared):
@@ -127,6 +132,11 @@ class Gates(Declared):
     def online(self) -> OnlineGates:
         """Gates of a rollout."""
         return self.spec.online
+
+    @property
+    def catches(self) -> dict[str, float]:
+        """What the online gates claim to stop: kind of damage to its weakest strength."""
+        return self.spec.catches
 
     def offline_half(self) -> dict[str, Any]:
         """What a change of must retrain."""

@@ -108,12 +108,13 @@ class Saturation(Waiting):
 class Inputs(Waiting):
     """The candidate's inputs against the window that it was trained on, feature by feature.
 
-    `max_distance`: of one feature, 0 to 1. `alpha`: false alarms of one look, over all features.
+    `max_distance`: of one feature, in standard deviations of the reference (numbers) or as Jensen-Shannon distance
+    (categories). `alpha`: false alarms of one look, over all features.
     """
 
     min_rows: Count
     min_distinct_rows: Count
-    max_distance: Share
+    max_distance: Positive
     alpha: Alpha
     window: Duration
 
@@ -121,13 +122,15 @@ class Inputs(Waiting):
 class Predictions(Waiting):
     """The candidate's answers against stable's on the same rows, in standard deviations of stable's.
 
-    `max_beyond_announced`: beyond what the held-out rows announced. `max_announced`: what none may exceed unasked.
+    `max_beyond_announced`: beyond what the held-out rows announced. `max_announced`: what none may exceed unasked, by
+    root mean square; `max_announced_shift`: by the mean.
     """
 
     min_rows: Count
     min_distinct_rows: Count
     max_beyond_announced: Positive
     max_announced: Positive
+    max_announced_shift: Positive
     alpha: Alpha
     window: Duration
 
@@ -139,6 +142,7 @@ class Replay(Waiting):
     min_distinct_rows: Count
     max_beyond_announced: Positive
     max_announced: Positive
+    max_announced_shift: Positive
     alpha: Alpha
     max_error_ratio: Share
     max_latency_ratio: Annotated[float, Strict(), Field(gt=1, allow_inf_nan=False)]

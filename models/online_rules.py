@@ -47,6 +47,11 @@ def _size_problems(online: Mapping[str, Any]) -> Iterator[Problem]:
     if isinstance(ratio, int | float) and isinstance(requests, int) and _above(ratio * requests, failures):
         rule = f"must not be below max_ratio x min_requests, {ratio * requests:g}: so few are none too many"
         yield Problem((*_AT, "errors", "min_failures"), show(failures), rule)
+    for name in ("predictions", "replay"):
+        gate = _gate(online, name)
+        if _above(gate.get("max_announced_shift"), gate.get("max_announced")):
+            rule = f"must not exceed max_announced, {gate['max_announced']}: no mean is above its root mean square"
+            yield Problem((*_AT, name, "max_announced_shift"), show(gate["max_announced_shift"]), rule)
     if _above(errors.get("max_ratio"), storm.get("max_ratio")):
         rule = f"must not be below errors.max_ratio, {errors['max_ratio']}: a guard is no finer than its gate"
         yield Problem((*_AT, "storm", "max_ratio"), show(storm["max_ratio"]), rule)

@@ -36,8 +36,8 @@ _ONLINE = """\
       window: 1m
       interval: 10s
       reason: >-
-        shares and seconds; five failures of less than a hundred are no accident, and one in ten this slow is seen by
-        every caller; what restarts again and again never has enough samples to be judged by
+        shares and seconds; five failures of less than a hundred are no accident, and one in ten this slow is seen
+        by every caller; what restarts again and again never has enough samples to be judged by
     errors:
       max_ratio: 0.005
       min_requests: 500
@@ -50,7 +50,8 @@ _ONLINE = """\
       count: 120
       reason: >-
         shares; a healthy server fails one request in a thousand, so three of 500 may be chance and are waited on,
-        five are not; refusals are the callers' until this version refuses more than stable does in the same half hour
+        five are not; refusals are the callers' until this version refuses more than stable does in the same half
+        hour
     latency:
       max_p99_seconds: 0.1
       max_ratio_to_stable: 2.0
@@ -74,8 +75,8 @@ _ONLINE = """\
       interval: 15s
       count: 120
       reason: >-
-        bytes a pod, 15 minutes ahead of a trend of 5: its limit is 536870912; less than 5 minutes cannot tell a leak
-        from warming up; 64 requests in flight at one pod wait longer than they are computed
+        bytes a pod, 15 minutes ahead of a trend of 5: its limit is 536870912; less than 5 minutes cannot tell a
+        leak from warming up; 64 requests in flight at one pod wait longer than they are computed
     inputs:
       min_rows: 500
       min_distinct_rows: {distinct}
@@ -85,25 +86,27 @@ _ONLINE = """\
       interval: 30s
       count: 60
       reason: >-
-        a distance from 0 to 1; 0.2 is the usual major shift, and a test that is wrong in one look of a thousand must
-        agree
+        standard deviations (numbers) or Jensen-Shannon distance (categories); 0.2 of either is what a person would
+        call moved, and a test that is wrong in one look of a thousand must agree
     predictions:
       min_rows: 500
       min_distinct_rows: {distinct}
       max_beyond_announced: 0.1
       max_announced: 0.5
+      max_announced_shift: 0.25
       alpha: 0.001
       window: 30m
       interval: 30s
       count: 60
       reason: >-
         standard deviations of stable's answers; what the held-out rows announce may differ, a tenth beyond may not;
-        beyond 0.5 a person has to raise the limit
+        beyond 0.5, or 0.25 on average, a person has to raise the limit
     replay:
       rows: 300
       min_distinct_rows: {distinct}
       max_beyond_announced: 0.1
       max_announced: 0.5
+      max_announced_shift: 0.25
       alpha: 0.001
       max_error_ratio: 0.01
       max_latency_ratio: 3.0
@@ -111,7 +114,6 @@ _ONLINE = """\
       interval: 30s
       count: 20
       reason: >-
-        standard deviations of stable's answers, as for predictions; three rows may fail that stable answers,
-        one in a thousand does anyway; latency of
-        a preview without load is noisy, so three times, of no less than 25 ms
+        standard deviations of stable's answers, as for predictions; three rows may fail that stable answers, one in
+        a thousand does anyway; latency of a preview without load is noisy, so three times, of no less than 25 ms
 """

@@ -1,5 +1,6 @@
 """Thresholds of a rollout: written in gates.yaml, found in the AnalysisTemplates, and nowhere else."""
 
+import json
 import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -11,9 +12,10 @@ import yaml
 from models.duration import seconds
 from models.errors import ConfigError
 from pipelines.build import build_overlay, objects
-from pipelines.rehearsal.metric import Metric, Prometheus
+from pipelines.rehearsal.metric import Metric, Prometheus, Web
 from pipelines.rehearsal.template import resolve, templates_in
 from pipelines.tools import ROOT
+from services.drift.requests import parse
 from services.serving.metrics import BUCKETS_SECONDS
 
 Built = list[dict[str, Any]]
@@ -191,6 +193,20 @@ def test_memory_limit_is_below_the_pods_own(built: Built, overlay: tuple[str, st
     (container,) = rollout["spec"]["template"]["spec"]["containers"]
     mebibytes = int(container["resources"]["limits"]["memory"].removesuffix("Mi"))
     assert online(ROOT, overlay[1])["saturation"]["max_memory_bytes"] < mebibytes * 2**20
+
+
+def test_the_judge_takes_what_it_is_asked_and_decides_nothing_by_a_default(built: Built) -> None:
+    asked = set()
+    for _, analysis in analyses(built):
+        for metric in metrics(built, analysis):
+            if isinstance(metric.provider, Web):
+                body = json.loads(metric.provider.body or "")
+                hashes = {"candidate_hash": "c0ffee", "stable_hash": "5afe"}
+                request = parse({**body, **hashes})
+                # A replay's window only says where rows are looked for.
+                assert set(type(request).model_fields) - set(body) <= {"window", "min_rows"}
+                asked.add(body["check"])
+    assert "replay" in asked or asked == {"inputs", "predictions"}
 
 
 def test_the_committed_templates_are_the_ones_that_are_built(built: Built) -> None:

@@ -80,6 +80,11 @@ CASES: list[tuple[str, Spoil, str]] = [
         "errors.min_failures: got 2, must not be below max_ratio x min_requests, 2.5: so few are none too many",
     ),
     (
+        "mean-above-root-mean-square",
+        lambda o: o["predictions"].update(max_announced_shift=0.6),
+        "predictions.max_announced_shift: got 0.6, must not exceed max_announced, 0.5",
+    ),
+    (
         "guard-finer-than-gate",
         lambda o: o["storm"].update(max_ratio=0.004),
         "storm.max_ratio: got 0.004, must not be below errors.max_ratio, 0.005",
