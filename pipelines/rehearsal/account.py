@@ -8,6 +8,7 @@ from pipelines.rehearsal import wording
 from pipelines.rehearsal.contract import Ending, Event, Outcome, Phase
 from pipelines.rehearsal.metric import Metric
 from pipelines.rehearsal.record import Distance, Gate, Mark, Point
+from pipelines.rehearsal.words import shown
 from pipelines.rehearsal.world import Asked, Sample
 from services.drift.shelf import Shelf
 
@@ -36,9 +37,7 @@ class _Books:
     def read(self, event: Event) -> None:
         if event.kind == "analysis" and event.phase is Phase.RUNNING:
             self.runs.setdefault(event.label, []).append({})
-            background = event.message.startswith("Background")
-            where = "background" if background else f"step {event.step + 1}" if event.step >= 0 else event.message
-            self.where[event.label] = where.removesuffix(" analysis begins")
+            self.where[event.label] = _where(event)
         elif event.kind in ("measurement", "metric") and event.label in self.runs:
             latest = self.runs[event.label][-1]
             asking = latest.setdefault(event.metric, _Asking(self.where[event.label], event.metric))
@@ -48,7 +47,16 @@ class _Books:
             else:
                 asking.measurements += 1
                 asking.value = wording.value(event.value) if event.phase is not Phase.ERROR else "error"
-                asking.said, asking.link = event.message, event.link
+                asking.said = "" if event.message == shown(event.value) else event.message
+                asking.link = event.link
+
+
+def _where(event: Event) -> str:
+    """Where in the rollout an analysis began."""
+    for begins, where in (("Background", "background"), ("Blue/green pre", "preview"), ("Blue/green post", "switched")):
+        if event.message.startswith(begins):
+            return where
+    return f"step {event.step + 1}"
 
 
 class Heard:
@@ -99,7 +107,7 @@ def gates(outcome: Outcome, metrics: Mapping[str, Metric], links: Mapping[str, s
             rule=wording.rule(metrics[asking.name]),
             measurements=asking.measurements,
             seconds=asking.time,
-            reason="" if asking.said == asking.value else asking.said,
+            reason=asking.said,
             link=links.get(asking.link, ""),
             decided=asking.name == outcome.gate and asking.time == decided,
         )
