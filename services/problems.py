@@ -92,7 +92,7 @@ class Problem(Exception):  # noqa: N818  (the word of RFC 9457)
 
 
 def render(problem: Problem, *, path: str, request_id: str, explained: str = "/docs") -> Response:
-    """The answer that carries a problem; `explained` is the page with one anchor for each kind, empty where there is none."""
+    """The answer that carries a problem; `explained` is the page with an anchor for each kind, empty for none."""
     document = {
         "type": f"{explained}#{problem.kind}" if explained else "about:blank",
         "title": TABLE[problem.kind][1],
