@@ -8,7 +8,7 @@ export ORT_DISABLE_TELEMETRY := 1
 export DVC_NO_ANALYTICS := 1
 # every step is a process of its own: without its bytecode each would compile MLflow anew, 3 s
 unexport PYTHONDONTWRITEBYTECODE
-FAST := not (slow or faults or torch or e2e)
+FAST := not (slow or faults or torch or e2e or live)
 
 .DEFAULT_GOAL := help
 .PHONY: help
@@ -32,16 +32,24 @@ tools: $(INSTALLED) ## Find, fetch or build kustomize and Prometheus at the pinn
 demo: install tools ## Play the whole loop on this machine: push trains, merge promotes, revert rolls back (KEEP=1 leaves servers up)
 	@$(BIN)/mainline demo $(if $(KEEP),--keep)
 
-.PHONY: test test-slow test-torch test-faults
+.PHONY: test test-slow test-torch test-faults test-live specimens
 test: install ## The fast suite (under a minute, no network, no GPU)
 	@$(BIN)/python -m pytest -q -n auto -m "$(FAST)"
 test-slow: install ## Tests that take more than a few seconds each
-	@$(BIN)/python -m pytest -q -n auto -m "slow and not (faults or torch or e2e)"
+	@$(BIN)/python -m pytest -q -n auto -m "slow and not (faults or torch or e2e or live)"
 test-torch: install ## Tests of digits: installs torch first (4.7 GB in its CUDA build)
 	@$(BIN)/uv pip install -q --require-hashes -r requirements/torch.txt
 	@$(BIN)/python -m pytest -q -m torch
+test-live: install ## Eight specimens through the rehearsal, and one without its gate (8 minutes, one after another)
+	@$(BIN)/python -m pytest -q -m live tests/specimens
+specimens: install ## All specimens through the rehearsal, and a table of how each ended (half an hour)
+	@$(BIN)/python -m tests.specimens
 test-faults: install ## Kill train, register, propose and promote at seeded random instants; the next run must complete
 	@$(BIN)/python -m pytest -q -n auto -m faults
+
+.PHONY: bench-gates
+bench-gates: install ## Simulate rollouts, half good and half bad: what the gates let through, and how soon they stop the rest (ROLLOUTS=1000)
+	@$(BIN)/python -m pipelines.rehearsal.simulate.bench --rollouts $(or $(ROLLOUTS),1000)
 
 .PHONY: lint format render locks
 lint: install ## ruff, mypy --strict, the layers, and that generated files are fresh

@@ -15,7 +15,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from models.spec import load_model
+from models.spec import Gates, load_model
 from pipelines.build import build_overlay, objects
 from pipelines.jsonfile import write_json
 from pipelines.rehearsal.simulate.defects import scenarios
@@ -40,14 +40,9 @@ def overlay(model: str) -> tuple[dict[str, Any], ...]:
 
 
 @cache
-def claims(model: str) -> dict[str, float]:
-    """What the model's gates.yaml claims to stop: kind of damage to its weakest strength."""
-    _, gates = load_model(_ROOT / "models" / model)
-    found: dict[str, float] = {}
-    for gate in gates.online.model_dump().values():
-        for kind, strength in (gate.get("catches") or {}).items():
-            found[kind] = min(strength, found.get(kind, math.inf))
-    return found
+def gates_of(model: str) -> Gates:
+    """The model's gates.yaml."""
+    return load_model(_ROOT / "models" / model)[1]
 
 
 def played(scenario: Scenario) -> Played:
@@ -55,14 +50,13 @@ def played(scenario: Scenario) -> Played:
     warnings.simplefilter("ignore")  # in a worker process: pandas and Evidently warn of their own future
     outcome, world = play(overlay(scenario.model), scenario)
     begun = world.captured[CANDIDATE].first_request
-    _, gates = load_model(_ROOT / "models" / scenario.model)
-    least = gates.online.inputs.min_rows
+    least = gates_of(scenario.model).online.inputs.min_rows
     return Played(
         kind=scenario.kind,
         value=scenario.value,
         strength=scenario.strength,
         good=scenario.good,
-        claimed=not scenario.good and scenario.value >= claims(scenario.model).get(scenario.kind, math.inf),
+        claimed=not scenario.good and scenario.value >= gates_of(scenario.model).catches.get(scenario.kind, math.inf),
         model=scenario.model,
         strategy="blue-green" if "blueGreen" in _strategy(scenario.model) else "canary",
         rate=scenario.traffic.rate,

@@ -8,6 +8,7 @@ from statistics import median
 from scipy.stats import beta
 
 from pipelines.rehearsal.contract import Ending
+from pipelines.rehearsal.simulate.defects import SOON, USUAL_RATE
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -72,6 +73,11 @@ class Group:
         return median(times) if times else math.nan
 
     @property
+    def claimed(self) -> int:
+        """How many of them gates.yaml claims to stop; it is each model's own."""
+        return sum(each.claimed for each in self.rollouts)
+
+    @property
     def gates(self) -> str:
         """Which gates ended them, the most frequent first."""
         counts: dict[str, int] = {}
@@ -92,8 +98,16 @@ def strengths(rollouts: Sequence[Played]) -> list[Group]:
     return [group(rollouts, kind=kind, value=value, strength=label) for _, kind, value, label in keys]
 
 
-# Gates whose time counts from the first request; the others wait for rows.
-SOON = ("errors", "slow", "sluggish", "rare rows")
+def not_always_seen(rollouts: Sequence[Played]) -> list[str]:
+    """Bad strengths of which one was promoted, strongest of each kind: `errors 1.0% (1 of 3 promoted)`."""
+    worst: dict[str, Group] = {}
+    for each in strengths(rollouts):
+        if not each.rollouts[0].good and each.count(Ending.PROMOTED):
+            worst[each.rollouts[0].kind] = each
+    return [
+        f"{kind} {each.rollouts[0].strength} ({each.count(Ending.PROMOTED)} of {len(each.rollouts)} promoted)"
+        for kind, each in worst.items()
+    ]
 
 
 def document(rollouts: Sequence[Played], *, seed: int, wall_seconds: float) -> dict[str, object]:
@@ -103,7 +117,7 @@ def document(rollouts: Sequence[Played], *, seed: int, wall_seconds: float) -> d
         group(rollouts, good=False, claimed=True),
         group(r for r in rollouts if r.good and r.kind != "quiet"),
     )
-    soon = Group(tuple(each for each in claimed.rollouts if each.kind in SOON and 15 <= each.rate <= 27))
+    soon = Group(tuple(each for each in claimed.rollouts if each.kind in SOON and each.rate == USUAL_RATE))
     late = [
         each.seconds - each.rows_seconds
         for each in claimed.rollouts
@@ -127,9 +141,11 @@ def document(rollouts: Sequence[Played], *, seed: int, wall_seconds: float) -> d
         "good_paused_beside_quiet": loud.count(Ending.PAUSED),
         "median_abort_seconds": _rounded(soon.abort_seconds),
         "median_abort_seconds_of": soon.count(Ending.ABORTED),
+        "median_abort_seconds_canary": _rounded(group(soon.rollouts, strategy="canary").abort_seconds),
         "median_abort_seconds_all": _rounded(bad.abort_seconds),
         "median_seconds_after_enough_rows": _rounded(median(late)) if late else None,
         "median_promote_seconds": _rounded(_promote_seconds(loud)),
+        "not_always_seen": not_always_seen(rollouts),
         "strengths": [_strength(each) for each in strengths(rollouts)],
     }
 
@@ -145,7 +161,8 @@ def _strength(of: Group) -> dict[str, object]:
         "kind": first.kind,
         "strength": first.strength,
         "good": first.good,
-        "claimed": sum(each.claimed for each in of.rollouts),
+        "claimed": of.claimed,
+        "claimed_promoted": group(of.rollouts, claimed=True).count(Ending.PROMOTED),
         "rollouts": len(of.rollouts),
         "promoted": of.count(Ending.PROMOTED),
         "aborted": of.count(Ending.ABORTED),
