@@ -28,7 +28,7 @@ MAX_ROWS = 5000
 # 48 MiB is what a server holds at most, uncompressed; a part above it is none of ours.
 MAX_PART_BYTES = 48 * 2**20
 CLOCK_SKEW = timedelta(seconds=5)  # nodes that keep time are within a second
-READ_SECONDS = 5.0  # of each of two windows; the judge has 15 s for all of it
+READ_SECONDS = 4.0  # of each of two windows; the judge has 15 s for all of it
 _AT_ONCE = 8
 _FLUSHED = timedelta(minutes=5)  # a part that ends later holds no row of the window: servers flush every ten seconds
 
