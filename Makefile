@@ -51,6 +51,10 @@ test-faults: install ## Kill train, register, propose and promote at seeded rand
 bench-gates: install ## Simulate rollouts, half good and half bad: what the gates let through, and how soon they stop the rest (ROLLOUTS=1000)
 	@$(BIN)/python -m pipelines.rehearsal.simulate.bench --rollouts $(or $(ROLLOUTS),1000)
 
+.PHONY: review
+review: install tools ## Refuse aborted releases and rehearse what a pull request would roll out: make review BASE=main HEAD=branch
+	@$(BIN)/mainline check $(or $(BASE),main) $(or $(HEAD),HEAD) --rehearse
+
 .PHONY: lint format render locks
 lint: install ## ruff, mypy --strict, the layers, and that generated files are fresh
 	@$(BIN)/ruff check -q . && $(BIN)/ruff format -q --check . && $(BIN)/mypy

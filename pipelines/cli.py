@@ -10,12 +10,15 @@ import time
 from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
 
 from models.errors import GateClosed, MainlineError
+
+if TYPE_CHECKING:
+    from pipelines.rehearsal.rehearse import Request
 
 app = typer.Typer(
     help=__doc__,
@@ -137,13 +140,17 @@ def changed(
 def check(
     base: Annotated[str, typer.Argument(help="The branch that would be merged into.", show_default=False)],
     head: Annotated[str, typer.Argument(help="The branch that would be merged.", show_default=False)],
+    rehearsed: Annotated[bool, typer.Option("--rehearse", help="Rehearse each of them, one after another.")] = False,
     as_json: AsJson = False,
 ) -> None:
     """Which overlays does a pull request concern, so that they must be rehearsed, and is a release refused?
 
-    Example: mainline check main propose/production/diabetes/2
+    Exit codes besides the usual: 3 refused, or a rehearsal was aborted; 4 one was paused for a person.
+
+    Example: mainline check main propose/production/diabetes/2 --rehearse
     """
     from pipelines.check import concerns
+    from pipelines.rehearsal.rehearse import Request
     from pipelines.settings import Settings
     from pipelines.source import repository_root
 
@@ -160,8 +167,27 @@ def check(
         "\n".join(lines) or "no rollout is concerned: nothing to rehearse",
         as_json=as_json,
     )
-    if any(each.refusal for each in found):
-        raise typer.Exit(GateClosed.exit_code)
+    codes = [GateClosed.exit_code if each.refusal else 0 for each in found]
+    if rehearsed and not any(codes):
+        codes = [
+            _rehearsed(root, Request(model=c.model, environment=c.environment, base=base, head=head)) for c in found
+        ]
+    if any(codes):
+        raise typer.Exit(min(code for code in codes if code))  # an abort (3) before a pause (4)
+
+
+def _rehearsed(root: Path, request: "Request", *, as_json: bool = False) -> int:
+    from pipelines.rehearsal.account import exit_code
+    from pipelines.rehearsal.rehearse import rehearse as play
+    from pipelines.rehearsal.summary import title
+    from pipelines.settings import Settings
+
+    played = play(root, request, repo=Settings.from_environ(root).forge_repo, console=err)
+    if as_json:
+        sys.stdout.write((request.folder(root) / "rehearsal.json").read_text(encoding="utf-8"))
+    else:
+        _show({}, f"{title(played)}\n{played.reason}\nreport: {request.folder(root) / 'report.html'}", as_json=False)
+    return exit_code(played.ending)
 
 
 @app.command()
@@ -235,24 +261,14 @@ def rehearse(
 
     Example: mainline rehearse diabetes --env production --head propose/production/diabetes/2
     """
-    from pipelines.rehearsal.account import exit_code
     from pipelines.rehearsal.rehearse import Request
-    from pipelines.rehearsal.rehearse import rehearse as play
-    from pipelines.rehearsal.summary import title
-    from pipelines.settings import Settings
     from pipelines.source import repository_root
 
     root = repository_root(Path.cwd())
     request = Request(
         model=model, environment=env, base=base, head=head, traffic=traffic, rate=rate, seed=seed, keep=keep
     )
-    played = play(root, request, repo=Settings.from_environ(root).forge_repo, console=err)
-    folder = request.folder(root)
-    if as_json:
-        sys.stdout.write((folder / "rehearsal.json").read_text(encoding="utf-8"))
-    else:
-        _show({}, f"{title(played)}\n{played.reason}\nreport: {folder / 'report.html'}", as_json=False)
-    raise typer.Exit(exit_code(played.ending))
+    raise typer.Exit(_rehearsed(root, request, as_json=as_json))
 
 
 @app.command()
