@@ -23,7 +23,7 @@ from services.drift.requests import InputsRequest, JudgeRequest, PredictionsRequ
 from services.drift.sample import first_of_each
 from services.drift.sources import Sources
 from services.drift.unpaired import judge_unpaired
-from services.drift.windows import CLOCK_SKEW, Window
+from services.drift.windows import CLOCK_SKEW, MAX_ROWS, Window
 
 # To tell whether rows are the world's that training had not: the usual major shift, in deviations of the reference.
 _WORLD_DISTANCE = 0.2
@@ -81,7 +81,9 @@ def _judged(
         return undecided(reason, rows=rows), None
     first, last = candidate.times[0], candidate.times[-1]
     begin, end = (first, last) if request.compare == "same" else (first - request.window, first)
-    stable = sources.window(request.model, request.stable_hash, begin, end, now)
+    # pairs need of stable's log only the bundle that its header names
+    most = 1 if isinstance(request, PredictionsRequest) and not candidate.header.masked else MAX_ROWS
+    stable = sources.window(request.model, request.stable_hash, begin, end, now, most=most)
     if stable.header is None:
         return undecided(_empty("stable", request.stable_hash, end - begin), rows=rows), stable
     reference, former = sources.reference(candidate), sources.reference(stable)

@@ -23,8 +23,9 @@ def visible(features: tuple[Feature, ...], masked: Sequence[str]) -> tuple[Featu
 def encoded(rows: Rows, features: tuple[Feature, ...]) -> tuple[Sample, Indexes]:
     """The rows that `features` accept, and which they are; what a row has beside them is not looked at."""
     names = [feature.name for feature in features]
-    held = [number for number, row in enumerate(rows) if all(name in row for name in names)]
-    plain = [{name: rows[number][name] for name in names} for number in held]
+    wanted = set(names)
+    held = [number for number, row in enumerate(rows) if wanted <= row.keys()]
+    plain = [_only(rows[number], names) for number in held]
     matrices: list[Matrix] = []
     kept: list[int] = []
     _encode(plain, features, 0, matrices, kept)
@@ -37,6 +38,10 @@ def recoded(sample: Sample, features: tuple[Feature, ...]) -> tuple[Sample, Inde
     if sample.features == features:
         return sample, np.arange(len(sample))
     return encoded(decode(sample.matrix, sample.features), features)
+
+
+def _only(row: Mapping[str, Any], names: Sequence[str]) -> dict[str, Any]:
+    return row if type(row) is dict and len(row) == len(names) else {name: row[name] for name in names}
 
 
 def _encode(

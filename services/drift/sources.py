@@ -4,7 +4,7 @@ from datetime import datetime
 from pathlib import Path
 
 from services.drift.references import Reference, References
-from services.drift.windows import Window, read_window
+from services.drift.windows import MAX_ROWS, Window, read_window
 
 
 class Sources:
@@ -14,13 +14,15 @@ class Sources:
         self.capture_uri = capture_uri
         self.references = References(stores, cache)
 
-    def window(self, model: str, pod_hash: str, begin: datetime, end: datetime, now: datetime) -> Window:
-        """Rows of one pod-template hash.
+    def window(
+        self, model: str, pod_hash: str, begin: datetime, end: datetime, now: datetime, *, most: int = MAX_ROWS
+    ) -> Window:
+        """Rows of one pod-template hash, at most `most`.
 
         Raises:
             StoreError: the log cannot be read.
         """
-        return read_window(self.capture_uri, model=model, pod_hash=pod_hash, begin=begin, end=end, now=now)
+        return read_window(self.capture_uri, model=model, pod_hash=pod_hash, begin=begin, end=end, now=now, most=most)
 
     def reference(self, window: Window) -> Reference:
         """The bundle that answered a window's rows.

@@ -1,11 +1,11 @@
 """Pairs of answers to the same rows: the candidate's, and what stable's own graph says to them. Used by `assess`."""
 
 from dataclasses import dataclass
+from functools import cached_property
 
-import numpy as np
-
+from models.manifest import Manifest
 from services.drift.answers import Answers, from_captured
-from services.drift.captured import encoded, recoded, visible
+from services.drift.captured import Indexes, encoded, recoded, visible
 from services.drift.predictions import Pairs
 from services.drift.references import Reference
 from services.drift.sample import Sample, first_of_each
@@ -14,16 +14,18 @@ from services.drift.windows import Window
 
 @dataclass(frozen=True)
 class Told:
-    """A window as one bundle declares it: visible features and the captured answers, row by row.
-
-    `left` is how many rows its own bundle refuses, so that nothing can be said of them.
-    """
+    """A window as one bundle declares it: its visible features, row by row; `kept` are the rows that it accepts."""
 
     sample: Sample
-    answers: Answers
+    kept: Indexes
     masked: tuple[str, ...]
     window: Window
-    kept: tuple[int, ...]
+    manifest: Manifest
+
+    @cached_property
+    def answers(self) -> Answers:
+        """The captured answers to the kept rows."""
+        return from_captured([self.window.predictions[number] for number in self.kept], self.manifest)
 
     @property
     def left(self) -> int:
@@ -35,8 +37,7 @@ def told(window: Window, reference: Reference) -> Told:
     """What the window holds, read by the bundle that answered it."""
     masked = window.header.masked if window.header else ()
     sample, kept = encoded(window.rows, visible(reference.features, masked))
-    answers = from_captured(window.predictions, reference.bundle.manifest)
-    return Told(sample, answers.at(kept), masked, window, tuple(kept.tolist()))
+    return Told(sample, kept, masked, window, reference.bundle.manifest)
 
 
 def announced(candidate: Reference, stable: Reference) -> Pairs | None:
@@ -62,6 +63,5 @@ def live(candidate: Told, own: Reference, stable: Reference) -> tuple[Pairs, Pai
     """Distinct rows: candidate and stable's graph. All rows: candidate and its own graph."""
     everything = Pairs(candidate.answers, own.answers(candidate.sample.matrix))
     once = first_of_each(candidate.sample.matrix)
-    numbers = np.array(candidate.kept, dtype=np.intp)[once]
-    twin, kept = encoded([candidate.window.rows[number] for number in numbers], stable.features)
+    twin, kept = encoded([candidate.window.rows[number] for number in candidate.kept[once]], stable.features)
     return Pairs(candidate.answers.at(once[kept]), stable.answers(twin.matrix)), everything
