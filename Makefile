@@ -48,7 +48,7 @@ test-faults: install ## Kill train, register, propose and promote at seeded rand
 	@$(BIN)/python -m pytest -q -n auto -m faults
 
 .PHONY: bench-gates
-bench-gates: install ## Simulate rollouts, half good and half bad: what the gates let through, and how soon they stop the rest (ROLLOUTS=1000)
+bench-gates: install ## Simulate 1,000 rollouts, half of them bad: what the gates let through, and how soon they stop the rest (ROLLOUTS=100)
 	@$(BIN)/python -m pipelines.rehearsal.simulate.bench --rollouts $(or $(ROLLOUTS),1000)
 
 .PHONY: review

@@ -2,7 +2,7 @@
 
 import re
 from bisect import bisect_left, bisect_right
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 
@@ -75,6 +75,9 @@ class Database:
         self._by_name.setdefault(name, []).append(made)
         self._found.clear()
         return made
+
+    def __iter__(self) -> Iterator[Series]:
+        return (series for each in self._by_name.values() for series in each)
 
     def select(self, name: str, matchers: tuple[Matcher, ...]) -> Sequence[Series]:
         """The series of that name which fulfil every matcher."""
