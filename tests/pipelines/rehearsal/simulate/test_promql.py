@@ -2,6 +2,7 @@
 
 import math
 import random
+import urllib.error
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -114,3 +115,42 @@ def test_two_series_for_one_are_an_error_as_in_prometheus() -> None:
     database = database_of(series_of(7))
     with pytest.raises(QueryError, match="many-to-many"):
         query(database, "up * on(rollouts_pod_template_hash) memory_bytes", BASE + 450)
+
+
+def random_query(chance: random.Random, depth: int = 2) -> str:
+    """Any vector or number of the subset."""
+    labels = chance.choice(["", '{rollouts_pod_template_hash="aaa"}', '{pod=~"p[1-3]"}', '{pod!="p2"}'])
+    name = chance.choice(["requests_total", "memory_bytes", "up", "start_seconds", "seconds_bucket", "odd"])
+    if depth == 0:
+        offset = chance.choice(["", "", " offset 45s"])
+        function = chance.choice(
+            ["", "rate", "increase", "changes", "deriv", "max_over_time", "count_over_time", "resets"]
+        )
+        span = chance.choice(["45s", "2m", "5m"])
+        return f"{function}({name}{labels}[{span}]{offset})" if function else f"{name}{labels}{offset}"
+    left, right = (random_query(chance, depth - 1) for _ in range(2))
+    by = chance.choice(["pod", "rollouts_pod_template_hash", "pod, outcome"])
+    return chance.choice([
+        f"{chance.choice(['sum', 'max', 'min', 'avg', 'count'])} by ({by}) ({left})",
+        f"sum by (pod) ({left}) {chance.choice(['+', '-', '*', '/', '>', '> bool'])} on(pod) max by (pod) ({right})",
+        f"({left}) {chance.choice(['and', 'or', 'unless'])} on({by}) ({right})",
+        f"({left}) {chance.choice(['>', '/', '-', '== bool'])} {chance.choice(['0', '3.5', '1e6'])}",
+        f"clamp_min({left}, 2)",
+    ])  # fmt: skip
+
+
+@pytest.mark.slow
+@needs_prometheus
+def test_answers_random_queries_as_prometheus_does(prometheus: Ask) -> None:
+    database, chance, compared = database_of(series_of(7)), random.Random(11), 0  # noqa: S311
+    for _ in range(400):
+        text, at = random_query(chance), BASE + chance.choice((100, 333.5, 505, 890))
+        try:
+            mine = ours(database, text, at)
+        except QueryError:
+            with pytest.raises(urllib.error.HTTPError):
+                prometheus(text, at)
+            continue
+        assert_same(mine, prometheus(text, at), f"{text} at {at}")
+        compared += 1
+    assert compared > 300
