@@ -22,15 +22,15 @@ class Manifest:
     file: str
     node: Node
 
-    @property
+    @cached_property
     def kind(self) -> str:
         return self.node.at("kind").text
 
-    @property
+    @cached_property
     def name(self) -> str:
         return self.node.at("metadata", "name").text
 
-    @property
+    @cached_property
     def namespace(self) -> str:
         return self.node.at("metadata", "namespace").text
 

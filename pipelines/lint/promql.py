@@ -18,6 +18,13 @@ _STANDS_FOR = {Origin.LATEST: LATEST, Origin.STABLE: STABLE, Origin.EXPERIMENT: 
 _DURATION_BEFORE = re.compile(r"(\[\s*|\[[^\]\"']*:\s*|\boffset\s+-?)$")
 
 
+# A gate's query is read by people; what is larger would cost the parser more than time.
+LONGEST = 6_000
+DEEPEST = 60
+MOST_OPERATORS = 500
+_OPERATOR = re.compile(r"[-+*/%^=<>]|\b(?:and|or|unless)\b")
+
+
 class NotPromql(ValueError):  # noqa: N818  (states what is so)
     """The query cannot be parsed; the message is the parser's."""
 
@@ -67,6 +74,8 @@ def read(query: str) -> Query:
     Raises:
         NotPromql: it is none, or of a newer Prometheus than the parser knows.
     """
+    if len(query) > LONGEST or _depth(query) > DEEPEST or len(_OPERATOR.findall(query)) > MOST_OPERATORS:
+        raise NotPromql(f"more than {LONGEST} characters, {MOST_OPERATORS} operators or {DEEPEST} brackets deep")
     try:
         tree = promql.parse(query)
     except ValueError as err:
@@ -77,6 +86,14 @@ def read(query: str) -> Query:
         return Query(found, scalar(tree), several(tree, frozenset()), fallback(tree), frozenset(nan(tree)), counted)
     except RecursionError as err:
         raise NotPromql("nested too deep") from err
+
+
+def _depth(query: str) -> int:
+    deepest = depth = 0
+    for character in query:
+        depth += (character in "([{") - (character in ")]}")
+        deepest = max(deepest, depth)
+    return deepest
 
 
 def quoted(before: str) -> bool:

@@ -87,11 +87,15 @@ def misfits(metric: Metric) -> bool:
     return outcomes == {Outcome.ERROR}
 
 
-def judge(metric: Metric, result: object) -> Outcome:
+def judge(metric: Metric, result: float | tuple[float, ...] | None) -> Outcome:
     """The phase of a measurement with this result."""
+    return _outcome(condition(metric, "successCondition"), condition(metric, "failureCondition"), result)
+
+
+@lru_cache(maxsize=4096)
+def _outcome(success: str, failure: str, result: float | tuple[float, ...] | None) -> Outcome:
     holds = []
-    for key in CONDITIONS:
-        text = condition(metric, key)
+    for text in (success, failure):
         try:
             holds.append(evaluate(text, result) if text else None)
         except UnsupportedExpression:
@@ -99,12 +103,12 @@ def judge(metric: Metric, result: object) -> Outcome:
         except ExpressionError:
             # One that is none at all has a rule of its own.
             return Outcome.UNKNOWN if problem(text) else Outcome.ERROR
-    success, failure = holds
-    if success is None and failure is None:
+    succeeds, fails = holds
+    if succeeds is None and fails is None:
         return Outcome.SUCCESSFUL
-    if failure if failure is not None else not success:
+    if fails if fails is not None else not succeeds:
         return Outcome.FAILED
-    return Outcome.SUCCESSFUL if success is not False else Outcome.INCONCLUSIVE
+    return Outcome.SUCCESSFUL if succeeds is not False else Outcome.INCONCLUSIVE
 
 
 def problem(text: str) -> ExpressionError | None:

@@ -18,9 +18,13 @@ def _everybody(world: Manifests) -> Iterator[Hit]:
         key = "provider.prometheus.query" if metric.provider == "prometheus" else "provider"
         if choice is Choice.NOBODY:
             yield hit(metric, key, f"selects no canary{_asked(metric)}: the stable version's answers count too")
-        elif choice is Choice.OPEN and metric.use is None:
+        elif choice is Choice.OPEN and metric.use is None and _readable(metric):
             message = "whether it selects the canary depends on arguments that nothing read here fills"
             yield hit(metric, key, message, Severity.NOTE)
+
+
+def _readable(metric: Metric) -> bool:
+    return metric.provider != "prometheus" or query(metric) is not None
 
 
 def _asked(metric: Metric) -> str:

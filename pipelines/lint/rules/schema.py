@@ -41,8 +41,7 @@ _COLOURS = frozenset(
 )  # fmt: skip
 _STEP = frozenset(
     (
-        "analysis", "experiment", "pause", "plugin", "replicaProgressThreshold", "setCanaryScale", "setHeaderRoute",
-        "setMirrorRoute", "setWeight",
+        "analysis", "experiment", "pause", "plugin", "setCanaryScale", "setHeaderRoute", "setMirrorRoute", "setWeight",
     )
 )  # fmt: skip
 

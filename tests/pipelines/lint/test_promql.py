@@ -80,7 +80,20 @@ def test_placeholders_become_what_their_place_asks_for() -> None:
     assert fill(query, arguments) == f'rate(a{{pod=~"x-{LATEST}-.+",s="args.service"}}[5m] offset 5m) > 0.5 + 1'
 
 
-@pytest.mark.parametrize("query", ["", "sum(", "a{b=}", "sum(rate(a[5m])", "SELECT 1", "a" * 10 + "}", "((" * 3000])
+@pytest.mark.parametrize(
+    "query",
+    [
+        "",
+        "sum(",
+        "a{b=}",
+        "sum(rate(a[5m])",
+        "SELECT 1",
+        "a" * 10 + "}",
+        "((" * 3000,
+        "-" * 5000 + "a",
+        "a or " * 1000 + "a",
+    ],
+)
 def test_what_is_no_query_is_said_to_be_none(query: str) -> None:
     with pytest.raises(NotPromql):
         read(query)

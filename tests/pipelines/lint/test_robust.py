@@ -26,7 +26,7 @@ values = st.recursive(
 kinds = st.sampled_from(["Rollout", "AnalysisTemplate", "Experiment", "HorizontalPodAutoscaler", "Service", "List"])
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=50, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(kind=kinds, spec=values, metadata=values)
 def test_any_object_is_judged_without_a_crash(kind: str, spec: object, metadata: object) -> None:
     document = {"kind": kind, "metadata": metadata, "spec": spec, "items": spec}
@@ -35,7 +35,7 @@ def test_any_object_is_judged_without_a_crash(kind: str, spec: object, metadata:
         show(report)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(text=st.sampled_from(TEXTS), data=st.data())
 def test_any_damaged_manifest_is_judged_without_a_crash(text: str, data: st.DataObject) -> None:
     lines = text.splitlines()
@@ -53,6 +53,7 @@ def test_any_damaged_manifest_is_judged_without_a_crash(text: str, data: st.Data
     judge({"x.yaml": "\n".join(lines)})
 
 
+@settings(max_examples=50, deadline=None)
 @given(text=st.text(alphabet=st.characters(codec="utf-8"), max_size=200))
 def test_any_text_is_read_without_a_crash(text: str) -> None:
     judge({"x.yaml": f"kind: Rollout\n{text}"})
