@@ -242,7 +242,7 @@ def _processes() -> Iterator[Case]:
     yield Case("restarts", "one of two pods", FAIL, two, value=1)
     yield Case("memory", "counter reset", PASS, restarted(pod(CANARY), 20, 40), value=150e6)
     # Loaded from 20 to 150 MB within its first minute: a trend that says nothing yet.
-    loading = pod(CANARY, memory=" ".join(str(min(20e6 + 40e6 * i, 150e6)) for i in range(41)))
+    loading = pod(CANARY, answered=60, memory=" ".join(str(min(20e6 + 40e6 * i, 150e6)) for i in range(41)))
     yield Case("memory", "warming up", NOTHING, loading, 90)
     yield Case("memory", "loaded long ago", PASS, loading, value=150e6)
     leaks = pod(CANARY, instance="2", memory=ramp(6e6, 40, start=150e6))
