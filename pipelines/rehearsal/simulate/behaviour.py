@@ -1,7 +1,7 @@
 """How the servers of a version do: how often they fail, how long they take, what they leak, when they die."""
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -24,6 +24,7 @@ class Behaviour:
         seconds_between_crashes: on average, in each pod.
         requests_before_crash: after so many a process dies; 0 for never.
         ready_seconds: from a pod's beginning until it is ready; infinite for never.
+        sound_requests: of each pod, before the first that fails or is slow.
     """
 
     error_ratio: float = 0.0
@@ -35,6 +36,11 @@ class Behaviour:
     seconds_between_crashes: float = math.inf
     requests_before_crash: int = 0
     ready_seconds: float = 6.0
+    sound_requests: int = 0
+
+    def after(self, handled: int) -> "Behaviour":
+        """How a pod does that has handled so many requests."""
+        return self if handled >= self.sound_requests else replace(self, error_ratio=0.0, slow_share=0.0)
 
 
 def latencies(

@@ -8,7 +8,7 @@ from pipelines.rehearsal.contract import Ending
 from pipelines.rehearsal.simulate.figures import Group, Played, strengths
 
 _WIDTH_INCHES, _ROW_INCHES = 8.6, 0.42
-_STOPPED, _WAITED, _PASSED = "#2a7f62", "#d9a441", "#b8392e"
+_RIGHT, _WAITED, _UNSEEN, _WRONG = "#2a7f62", "#d9a441", "#d8aaa4", "#b8392e"
 _INK, _PALE = "#22272e", "#d0d5db"
 
 
@@ -28,8 +28,8 @@ def draw(rollouts: Sequence[Played], path: Path) -> None:
     y = 0.0
     labels: list[tuple[float, str]] = []
     for title, kinds in (("bad, weak to strong", bad), ("good", good)):
-        cells.text(-0.02, y, title, fontsize=8.5, fontweight="bold", color=_INK, va="center", ha="left")
-        y += 1
+        cells.text(-0.19, y, title, fontsize=8.5, fontweight="bold", color=_INK, va="center", ha="left")
+        y += 0.8
         for kind in kinds:
             labels.append((y, kind))
             _row(cells, y, rows[kind])
@@ -43,19 +43,29 @@ def draw(rollouts: Sequence[Played], path: Path) -> None:
 def _row(axis: Any, y: float, groups: Sequence[Group]) -> None:
     width = 1 / max(6, len(groups))
     for index, each in enumerate(groups):
-        x, n = index * width, len(each.rollouts)
+        x, first, whole = index * width, each.rollouts[0], each.claimed == len(each.rollouts)
         left = x
-        for ending, colour in ((Ending.ABORTED, _STOPPED), (Ending.PAUSED, _WAITED), (Ending.PROMOTED, _PASSED)):
-            if each.rollouts[0].good:
-                colour = {_STOPPED: _PASSED, _PASSED: _STOPPED}.get(colour, colour)
-            part = each.count(ending) / n * width * 0.96
+        for colour, rollouts in _coloured(each).items():
+            part = len(rollouts) / len(each.rollouts) * width * 0.96
             axis.barh(y + 0.3, part, height=0.22, left=left, color=colour)
             left += part
-        claimed = any(one.claimed for one in each.rollouts)
         axis.text(
-            x + width * 0.48, y - 0.08, f"{each.rollouts[0].strength}", fontsize=6.6, ha="center", va="center",
-            color=_INK, fontweight="bold" if claimed else "normal",
+            x + width * 0.48, y - 0.08, first.strength, fontsize=6.6, ha="center", va="center", color=_INK,
+            fontweight="bold" if whole else "normal",
         )  # fmt: skip
+
+
+def _coloured(of: Group) -> dict[str, list[Played]]:
+    """The rollouts by what is to be thought of their ending."""
+    found: dict[str, list[Played]] = {_RIGHT: [], _WAITED: [], _UNSEEN: [], _WRONG: []}
+    for each in of.rollouts:
+        if each.ending is Ending.PAUSED:
+            found[_WAITED].append(each)
+        elif each.good is (each.ending is Ending.PROMOTED):
+            found[_RIGHT].append(each)
+        else:
+            found[_WRONG if each.good or each.claimed else _UNSEEN].append(each)
+    return found
 
 
 def _times(axis: Any, y: float, rollouts: Sequence[Played], *, good: bool) -> None:
@@ -75,7 +85,7 @@ def _finish(cells: Any, times: Any, labels: Sequence[tuple[float, str]], bottom:
     from matplotlib.patches import Patch
 
     for axis in (cells, times):
-        axis.set_ylim(bottom - 0.3, -0.7)
+        axis.set_ylim(bottom - 0.3, -0.4)
         for side in ("top", "right", "left", "bottom"):
             axis.spines[side].set_visible(False)
     cells.set_xlim(0, 1)
@@ -89,12 +99,15 @@ def _finish(cells: Any, times: Any, labels: Sequence[tuple[float, str]], bottom:
     times.minorticks_off()
     times.grid(axis="x", color=_PALE, linewidth=0.6)
     times.set_axisbelow(True)
-    times.set_title("time to abort what is claimed,\nor to promote", fontsize=8, color=_INK, loc="left")
+    times.set_title("time to abort what is\nclaimed, or to promote", fontsize=7.5, color=_INK, loc="right")
     handles = [
-        Patch(color=_STOPPED, label="as it should"),
-        Patch(color=_WAITED, label="paused for a person"),
-        Patch(color=_PASSED, label="bad promoted, good aborted"),
+        Patch(color=_RIGHT, label="as it should"),
+        Patch(color=_WAITED, label="waits for a person"),
+        Patch(color=_UNSEEN, label="promoted, weaker than claimed"),
+        Patch(color=_WRONG, label="wrong: claimed, or good and aborted"),
     ]
     cells.legend(
-        handles=handles, loc="lower left", bbox_to_anchor=(0, 1.0), ncols=3, fontsize=7.5, frameon=False, handlelength=1
-    )
+        handles=handles, loc="lower left", bbox_to_anchor=(-0.2, 1.0), ncols=4, fontsize=7, frameon=False,
+        handlelength=1, columnspacing=1.2, title_fontsize=7,
+        title="bold: gates.yaml claims to stop it", alignment="left",
+    )  # fmt: skip

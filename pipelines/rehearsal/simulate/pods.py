@@ -101,15 +101,14 @@ class Pod:
 
     def _handle(self, count: int, seconds: float, refused: float, rows_per_request: float) -> int:
         chance, counters = self._chance, self._counters
+        how = self.behaviour.after(sum(counters.outcomes.values()))
         wrong = int(chance.binomial(count, refused)) if refused else 0
-        failed = int(chance.binomial(count - wrong, self.behaviour.error_ratio))
+        failed = int(chance.binomial(count - wrong, how.error_ratio))
         answered = count - wrong - failed
         counters.outcomes[Outcome.REFUSED] += wrong
         counters.outcomes[Outcome.FAILED] += failed
         counters.outcomes[Outcome.ANSWERED] += answered
-        taken = latencies(
-            self.behaviour, answered, seconds, self._chance, cold=self.advanced_to - self._counters.started < 30
-        )
+        taken = latencies(how, answered, seconds, chance, cold=self.advanced_to - counters.started < 30)
         counters.buckets += np.bincount(np.searchsorted(_EDGES, taken), minlength=len(_BOUNDS))
         counters.seconds += float(taken.sum())
         self._in_flight = float(chance.poisson(taken.sum() / seconds))

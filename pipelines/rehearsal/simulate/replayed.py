@@ -11,6 +11,9 @@ from pipelines.rehearsal.simulate.scenario import Scenario
 from services.drift.replay import Exchange, Reply
 from services.drift.replaying import AT_ONCE, SEND_SECONDS
 
+# That share the rows of a replay.
+_PODS = 3
+
 
 def exchanged(
     rows: Matrix, candidate: Version, stable: Version, scenario: Scenario, chance: np.random.Generator
@@ -31,6 +34,7 @@ def exchanged(
 def _replies(
     rows: Matrix, of: Version, how: Behaviour, chance: np.random.Generator, fails: npt.NDArray[np.bool_] | None
 ) -> list[Reply]:
+    how = how.after(len(rows) // _PODS)
     seconds = latencies(how, len(rows), 15.0, chance, cold=False)
     answers = of.predictor.answers(of.predictor.predict(rows))
     failed = chance.random(len(rows)) < how.error_ratio if fails is None else fails
