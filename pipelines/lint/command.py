@@ -13,6 +13,7 @@ from pipelines.lint.catalogue import RULES
 from pipelines.lint.finding import Rule, Severity
 from pipelines.lint.formats import FORMATS, explain
 from pipelines.lint.judge import Report, judge
+from pipelines.lint.origins import Origins
 
 _GRAVEST_FIRST = tuple(Severity)
 
@@ -30,9 +31,14 @@ def lint(root: Path, paths: Sequence[Path], *, build: bool = False) -> Report:
     """
     folders = [path for path in paths if build and sources.is_kustomization(path)]
     report = Report()
+    origins = Origins({} if paths else sources.committed(root))
     for folder in folders if paths else sources.kustomizations(root):
         name = str(folder.relative_to(root) if folder.is_relative_to(root) else folder)
-        report.add(judge({name: sources.built(root, folder)}, complete=True))
+        text = sources.built(root, folder)
+        found = judge({name: text}, complete=True)
+        if not paths:
+            found.findings = origins.traced(found.findings, text, name)
+        report.add(found)
     rest = [path for path in paths if path not in folders]
     if rest:
         texts, unreadable = sources.texts(rest)

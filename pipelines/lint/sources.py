@@ -47,6 +47,12 @@ def kustomizations(root: Path) -> list[Path]:
     return sorted(path.parent for path in (root / "kustomize" / "overlays").rglob("kustomization.yaml"))
 
 
+def committed(root: Path) -> dict[str, str]:
+    """The YAML of a checkout from which overlays are built, by its path in the checkout."""
+    found, _ = texts([root / folder for folder in ("manifests", "kustomize", "models") if (root / folder).is_dir()])
+    return {str(Path(file).relative_to(root)): text for file, text in found.items()}
+
+
 def is_kustomization(path: Path) -> bool:
     """Whether a folder is one that Kustomize builds."""
     return any((path / name).is_file() for name in _KUSTOMIZATIONS)
