@@ -17,7 +17,14 @@ from pipelines.rehearsal.tally import Seen
 from pipelines.rehearsal.world import Sample
 
 _BAR = 24
-_STYLES = {"pass": "green", "fail": "red", "error": "red", "inconclusive": "yellow", "no verdict": "dim"}
+_STYLES = {
+    "pass": "green",
+    "fail": "red",
+    "error": "red",
+    "inconclusive": "yellow",
+    "waiting": "dim",
+    "no verdict": "dim",
+}
 _TOLD = ("step", "metric", "analysis", "ready", "end")
 
 
@@ -29,7 +36,9 @@ class View:
         self._metrics: dict[str, Metric] = {}
         self._lock = threading.Lock()
         self._doing = ""
-        self._gates: dict[tuple[int, str], tuple[str, str, str]] = {}
+        self._steps = 0
+        self._runs: dict[str, int] = {}
+        self._gates: dict[tuple[str, int, str], tuple[str, str, str]] = {}
         self._sample: Sample | None = None
         self._share = 0.0
         self._live = Live(get_renderable=lambda: self, console=console, refresh_per_second=4, transient=True)
@@ -47,10 +56,10 @@ class View:
         if self._live.is_started:
             self._live.stop()
 
-    def plan(self, metrics: Mapping[str, Metric]) -> None:
-        """The metrics that will be asked, by name."""
+    def plan(self, metrics: Mapping[str, Metric], *, steps: int = 0) -> None:
+        """The metrics that will be asked, by name, and how many steps there are."""
         with self._lock:
-            self._metrics = dict(metrics)
+            self._metrics, self._steps = dict(metrics), steps
 
     def say(self, doing: str) -> None:
         """What is being done outside of the walk."""
@@ -64,7 +73,10 @@ class View:
         with self._lock:
             self._share = event.share
             if event.kind == "step":
-                self._doing = event.label
+                of = f"step {event.step + 1} of {self._steps}: " if 0 <= event.step < self._steps else ""
+                self._doing = f"{of}{event.label}"
+            if event.kind == "analysis" and event.phase is Phase.RUNNING:
+                self._runs[event.label] = self._runs.get(event.label, 0) + 1
             if event.kind in ("measurement", "metric") and event.metric:
                 self._gate(event)
         if not self._console.is_terminal and event.kind in _TOLD:
@@ -76,11 +88,16 @@ class View:
             self._sample = sample
 
     def _gate(self, event: Event) -> None:
-        metric = self._metrics.get(event.metric)
-        rule = wording.rule(metric) if metric else ""
-        before = self._gates.get((event.step, event.metric), ("", "", ""))
-        value = wording.value(event.value) if event.kind == "measurement" else before[0]
-        self._gates[event.step, event.metric] = (value, rule, wording.verdict(event.phase))
+        key = (event.label, self._runs.get(event.label, 0), event.metric)
+        value, rule, _ = self._gates.get(key, ("", "", ""))
+        verdict = wording.verdict(event.phase)
+        if event.kind == "measurement":
+            value = wording.value(event.value)
+            # undecided so far: it is asked again
+            verdict = "waiting" if event.phase is Phase.INCONCLUSIVE else verdict
+        if not rule and event.metric in self._metrics:
+            rule = wording.rule(self._metrics[event.metric])
+        self._gates[key] = (value, rule, verdict)
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         """The whole picture, as of now."""
@@ -107,8 +124,8 @@ class View:
 
     def _table(self) -> Table:
         table = Table("gate", "value", "rule", "verdict", box=None, padding=(0, 2, 0, 0), header_style="dim")
-        for (_, name), (value, rule, verdict) in list(self._gates.items())[-14:]:
-            table.add_row(escape(name), escape(value), escape(rule), Text(verdict, style=_STYLES.get(verdict, "")))
+        for (_, _, name), (value, rule, verdict) in list(self._gates.items())[-14:]:
+            table.add_row(escape(name), escape(value), escape(rule), Text(verdict, style=_STYLES.get(verdict, "dim")))
         return table
 
 

@@ -168,7 +168,7 @@ class _Rehearsing:
         traffic = TrafficUsed(source=f"{len(rows)} rows, {source}", rows=len(rows), rate=asked.rate, seed=asked.seed)
         with Scene(self.work, candidate, stable) as scene:
             script = Script.of(built, scene)
-            self.view.plan(script.metrics)
+            self.view.plan(script.metrics, steps=script.steps)
             self.view.say(f"{traffic.source}; {asked.rate:g} requests a second, seed {asked.seed}")
             self.view.say("starting stable, candidate, Prometheus and the judge")
             scene.start(self.root)
