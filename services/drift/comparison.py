@@ -40,22 +40,24 @@ class Comparison:
         return self.p_value < level and self.distance > max_distance
 
 
-def compare(expected: Values, observed: Values, *, category: bool) -> Comparison:
-    """Numbers, NaN for missing, or codes of categories."""
+def compare(expected: Values, observed: Values, *, category: bool, level: float = 1.0) -> Comparison:
+    """Numbers, NaN for missing, or codes of categories. Above `level` the distance is not looked for: NaN."""
     problem = _problem(expected, observed)
     if problem:
         return Comparison(JENSENSHANNON if category else WASSERSTEIN, math.nan, math.nan, problem)
     if category:
-        return _as_categories(expected, observed)
+        return _as_categories(expected, observed, level)
     gaps, holes = np.isnan(expected), np.isnan(observed)
     if gaps.all() or holes.all():
-        return _as_categories(gaps.astype(np.float64), holes.astype(np.float64))
-    numbers = _as_numbers(expected[~gaps], observed[~holes])
+        return _as_categories(gaps.astype(np.float64), holes.astype(np.float64), level)
+    numbers = _as_numbers(expected[~gaps], observed[~holes], level)
     if not gaps.any() and not holes.any():
         return numbers
     # two questions about one column: the smaller p-value counts twice, and its distance is told
     missing = count_p_value(np.bincount(gaps, minlength=2), np.bincount(holes, minlength=2))
-    told = numbers if numbers.p_value <= missing else _as_categories(gaps.astype(np.float64), holes.astype(np.float64))
+    told = numbers
+    if missing < numbers.p_value:
+        told = _as_categories(gaps.astype(np.float64), holes.astype(np.float64), level)
     return Comparison(told.method, told.distance, min(1.0, 2 * told.p_value))
 
 
@@ -112,17 +114,18 @@ def _problem(expected: Values, observed: Values) -> str:
     return ""
 
 
-def _as_numbers(expected: Values, observed: Values) -> Comparison:
+def _as_numbers(expected: Values, observed: Values, level: float) -> Comparison:
     if deviation(expected) == 0.0:  # one value only: any other one is a new category
-        return _as_categories(
-            (expected != expected[0]).astype(np.float64), (observed != expected[0]).astype(np.float64)
-        )
-    return Comparison(WASSERSTEIN, wasserstein(expected, observed), ks_p_value(expected, observed))
+        others = [(side != expected[0]).astype(np.float64) for side in (expected, observed)]
+        return _as_categories(others[0], others[1], level)
+    p_value = ks_p_value(expected, observed)
+    return Comparison(WASSERSTEIN, wasserstein(expected, observed) if p_value <= level else math.nan, p_value)
 
 
-def _as_categories(expected: Values, observed: Values) -> Comparison:
+def _as_categories(expected: Values, observed: Values, level: float) -> Comparison:
     codes, where = np.unique(np.concatenate([expected, observed]), return_inverse=True)
-    counts = [np.bincount(part, minlength=len(codes)) for part in (where[: len(expected)], where[len(expected) :])]
     if len(codes) == 1:
         return Comparison(JENSENSHANNON, 0.0, 1.0)
-    return Comparison(JENSENSHANNON, jensenshannon(expected, observed), count_p_value(counts[0], counts[1]))
+    sides = (where[: len(expected)], where[len(expected) :])
+    p_value = count_p_value(*(np.bincount(side, minlength=len(codes)) for side in sides))
+    return Comparison(JENSENSHANNON, jensenshannon(expected, observed) if p_value <= level else math.nan, p_value)

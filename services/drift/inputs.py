@@ -169,7 +169,7 @@ def _whose(
         return State.WORLD, "stable serves the same bundle", RETRAIN
     if sides.stable_reference is None:
         return State.OWN, "stable has no such feature", "Compare the feature's training data with what clients send."
-    references = compare(sides.stable_reference, sides.reference, category=category)
+    references = compare(sides.stable_reference, sides.reference, category=category, level=level)
     if references.problem:
         return State.UNKNOWN, f"the references cannot be compared: {references.problem}", "Train again."
     if references.p_value < level:
@@ -184,7 +184,7 @@ def _whose(
                 "Compare unit, order and date of the training data with what clients send; train again.",
             )
     if sides.stable is not None:
-        apart = compare(sides.stable, sides.candidate, category=category)
+        apart = compare(sides.stable, sides.candidate, category=category, level=level)
         if apart.moved(**limit) and same_time:
             return (
                 State.APART,

@@ -7,26 +7,22 @@ much traffic is sampled over all of its time. Nothing that a part holds raises: 
 
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from itertools import islice
-from pathlib import Path
 from typing import Any
-from urllib.parse import unquote, urlsplit
 
 import obstore
 from obstore.exceptions import BaseError
-from obstore.store import ObjectStore, from_url
+from obstore.store import ObjectStore
 
-from models.store import ObjectMissing, StoreError
 from services.drift.judgement import Party
+from services.drift.listing import MAX_PART_BYTES, brief, evenly, names_between, open_log
 from services.drift.parts import Header, Part, read_part
 
 MAX_ROWS = 5000
-# 48 MiB is what a server holds at most, uncompressed; a part above it is none of ours.
-MAX_PART_BYTES = 48 * 2**20
 CLOCK_SKEW = timedelta(seconds=5)  # nodes that keep time are within a second
 READ_SECONDS = 4.0  # of each of two windows; the judge has 15 s for all of it
 _AT_ONCE = 8
@@ -83,11 +79,11 @@ def read_window(
     Raises:
         StoreError: the log cannot be listed or read.
     """
-    store = _open(uri)
+    store = open_log(uri)
     found = _Found()
     # up to now, all later parts are read too: a pod whose clock is ahead must be seen to be
     last = end + _FLUSHED if end < now else end + timedelta(hours=1)
-    names = _names(store, model, pod_hash, begin, last)
+    names = names_between(store, model, pod_hash, begin, last)
     started = clock()
     with ThreadPoolExecutor(_AT_ONCE) as pool:
         order = iter(evenly(names))
@@ -102,60 +98,13 @@ def read_window(
     return _window(found, most)
 
 
-def evenly(names: list[str]) -> Iterator[str]:
-    """The last of the names, then the others so that every beginning of the order is spread over all of them.
-
-    Source: van der Corput's sequence in base 2.
-    """
-    if not names:
-        return
-    yield names[-1]
-    bits = max(1, (len(names) - 1).bit_length())
-    for number in range(2**bits):
-        index = int(format(number, f"0{bits}b")[::-1], 2)
-        if index < len(names) - 1:
-            yield names[index]
-
-
-def _open(uri: str) -> ObjectStore:
-    if not uri:
-        raise StoreError("no capture log is configured: set MAINLINE_CAPTURE_URI")
-    parts = urlsplit(uri)
-    if parts.scheme == "file" and not Path(unquote(parts.path)).is_dir():
-        raise ObjectMissing(f"{uri}: no such folder: nothing was captured yet, or the address is wrong")
-    try:
-        return from_url(uri)
-    except (BaseError, ValueError) as err:
-        raise StoreError(f"{uri}: cannot be opened ({_brief(err)}); check the address and the environment") from err
-
-
-def _names(store: ObjectStore, model: str, pod_hash: str, begin: datetime, last: datetime) -> list[str]:
-    """Parts that end between the two times, oldest first, of whatever version has the hash."""
-    try:
-        versions = [str(found) for found in obstore.list_with_delimiter(store, f"model={model}/")["common_prefixes"]]
-        names: list[str] = []
-        for version in versions:
-            hour = begin.astimezone(UTC).replace(minute=0, second=0, microsecond=0)
-            while hour <= last:
-                folder = f"{version.rstrip('/')}/hash={pod_hash}/hour={hour:%Y-%m-%dT%H}/"
-                first = f"{folder}{begin.astimezone(UTC):%Y%m%dT%H%M%S%f}"
-                for batch in obstore.list(store, folder, offset=first):
-                    names += [str(meta["path"]) for meta in batch if meta["size"] <= MAX_PART_BYTES]
-                hour += timedelta(hours=1)
-    except (BaseError, OSError) as err:
-        raise StoreError(f"the capture log cannot be listed ({_brief(err)}); check access and network") from err
-    until = f"{last.astimezone(UTC):%Y%m%dT%H%M%S%f}"
-    stamped = [(name.rpartition("/")[2], name) for name in names]
-    return [name for stamp, name in sorted(stamped) if stamp < until]
-
-
 def _part(store: ObjectStore, name: str) -> Part:
     try:
         data = bytes(obstore.get(store, name).bytes())
     except FileNotFoundError:
         return Part(None, [], ["is gone"])
     except (BaseError, OSError) as err:
-        return Part(None, [], [f"cannot be read ({_brief(err)})"])
+        return Part(None, [], [f"cannot be read ({brief(err)})"])
     return read_part(data, max_bytes=MAX_PART_BYTES, max_rows=MAX_ROWS)
 
 
@@ -203,7 +152,3 @@ def _window(found: _Found, most: int) -> Window:
         times=tuple(row.time for row in rows),
         oddities=oddities[:20],
     )
-
-
-def _brief(err: BaseException) -> str:
-    return str(err).split("\n", 1)[0][:200]

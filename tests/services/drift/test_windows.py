@@ -11,7 +11,8 @@ import obstore
 import pytest
 
 from models.store import StoreError, write_bytes
-from services.drift.windows import Window, evenly, read_window
+from services.drift.listing import evenly
+from services.drift.windows import Window, read_window
 
 NOW = datetime(2026, 3, 1, 12, 5, tzinfo=UTC)
 DIGEST = "sha256:" + "a" * 64
