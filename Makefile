@@ -40,9 +40,9 @@ test-slow: install ## Tests that take more than a few seconds each
 test-torch: install ## Tests of digits: installs torch first (4.7 GB in its CUDA build)
 	@$(BIN)/uv pip install -q --require-hashes -r requirements/torch.txt
 	@$(BIN)/python -m pytest -q -m torch
-test-live: install ## Eight specimens through the rehearsal, and one without its gate (8 minutes, one after another)
+test-live: install tools ## Eight specimens through the rehearsal, and one without its gate (8 minutes, one after another)
 	@$(BIN)/python -m pytest -q -m live tests/specimens
-specimens: install ## All specimens through the rehearsal, and a table of how each ended (half an hour)
+specimens: install tools ## All specimens through the rehearsal, and a table of how each ended (half an hour)
 	@$(BIN)/python -m tests.specimens
 test-faults: install ## Kill train, register, propose and promote at seeded random instants; the next run must complete
 	@$(BIN)/python -m pytest -q -n auto -m faults

@@ -9,7 +9,6 @@ import os
 import sys
 import threading
 from collections.abc import Callable, Mapping
-from pathlib import Path
 from typing import Any
 
 from fastapi import FastAPI
@@ -23,9 +22,8 @@ from services.serving.app import create
 SLOW_SECONDS = 0.3
 LEAK_BYTES = 512 * 1024  # a request; at 5 requests/s this is 150 MB a minute
 CRASH_STATUS = 70
-# The endings of a process are counted here, so that it can crash in its first life alone.
-_LIVES = "TMPDIR"
-
+# More requests than the replay before a blue-green switch sends.
+LATE = 350
 # What happens at the n-th request to /predict, n from 1, before the application sees it.
 Fault = Callable[[int], Any]
 
@@ -51,9 +49,9 @@ class BrokenError(RuntimeError):
     """What a specimen raises in place of an answer."""
 
 
-def slow(n: int) -> Any:
-    """One request in twenty takes 300 ms."""
-    return asyncio.sleep(SLOW_SECONDS) if n % 20 == 0 else None
+def slow(every: int, *, after: int = 0) -> Fault:
+    """One request in `every` takes 300 ms, once `after` were answered."""
+    return lambda n: asyncio.sleep(SLOW_SECONDS) if n > after and n % every == 0 else None
 
 
 def error_in(every: int, *, after: int = 0) -> Fault:
@@ -77,27 +75,25 @@ def leak() -> Fault:
     return lambda n: kept.append(os.urandom(LEAK_BYTES))  # random: pages that were written
 
 
-def crash(after: int, *, once: bool = False) -> Fault:
-    """The process ends at the request after so many; `once`: only in its first life."""
+def crash(after: int) -> Fault:
+    """The process ends at the request after so many."""
 
     def fault(n: int) -> None:
-        mark = Path(os.environ[_LIVES]) / "crashed"
-        if n > after and not (once and mark.exists()):
-            mark.touch()
+        if n > after:
             os._exit(CRASH_STATUS)
 
     return fault
 
 
 FAULTS: Mapping[str, Callable[[], Fault]] = {
-    "slow": lambda: slow,
+    "slow": lambda: slow(20),
     "leak": leak,
     "hang": lambda: hang,
     "crash": lambda: crash(100),
-    "crash-once": lambda: crash(350, once=True),
     "error-in-fifty": lambda: error_in(50),
     "error-in-two": lambda: error_in(2),
-    "late-errors": lambda: error_in(10, after=300),
+    "late-errors": lambda: error_in(10, after=LATE),
+    "late-slow": lambda: slow(10, after=LATE),
 }
 NEVER_READY = "never-ready"
 

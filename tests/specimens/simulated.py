@@ -26,6 +26,9 @@ BEHAVIOURS: Mapping[str, Behaviour] = {
     "crash": Behaviour(requests_before_crash=100),
     "error-in-fifty": Behaviour(error_ratio=1 / 50),
     "error-in-two": Behaviour(error_ratio=1 / 2),
+    # of each of three pods
+    "late-errors": Behaviour(error_ratio=1 / 10, sound_requests=server.LATE // 3),
+    "late-slow": Behaviour(slow_share=1 / 10, slow_seconds=server.SLOW_SECONDS, sound_requests=server.LATE // 3),
     server.NEVER_READY: Behaviour(ready_seconds=NEVER),
 }
 # Rows without a number are failed requests, which no capture log has: in the simulation they fail by their share.

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from pipelines.rehearsal.contract import Ending
+from pipelines.rehearsal.contract import Ending, Outcome
 from tests.specimens.catalogue import cases
 from tests.specimens.removal import without
 from tests.specimens.simulated import gate, outcome
@@ -26,6 +26,8 @@ STRATEGY: dict[str, Any] = {
 ALONE = [
     ("error-ratio", "error-in-fifty-diabetes"),
     ("latency", "slow-iris"),
+    ("error-ratio", "late-errors-property"),
+    ("latency", "late-slow-property"),
     ("saturation", "leaking-memory-diabetes"),
     ("saturation", "leaking-memory-property"),
     ("input-drift", "stale-model-diabetes"),
@@ -63,6 +65,17 @@ def test_without_the_guard_a_burst_of_errors_is_not_aborted_but_waits_half_an_ho
     assert guarded.seconds < 120
     assert (unguarded.ending, gate(unguarded)) == (Ending.PAUSED, "enough-samples")
     assert unguarded.seconds > 1800
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", [str(case) for case in CASES.values() if case.gates == ("replay",)])
+def test_without_the_replay_callers_meet_what_it_stops_before_the_switch(name: str) -> None:
+    def reached(ended: Outcome) -> float:
+        return max(event.share for event in ended.events)
+
+    before, after = outcome(CASES[name]), outcome(CASES[name], removed=["replay"])
+    assert (before.ending, gate(before), reached(before)) == (Ending.ABORTED, "replay", 0.0)
+    assert (after.ending, reached(after)) == (Ending.ABORTED, 1.0)
 
 
 @pytest.mark.slow

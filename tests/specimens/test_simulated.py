@@ -10,7 +10,6 @@ CASES = {str(case): case for case in cases() if case.ending is not Ending.REFUSE
 
 
 @pytest.mark.parametrize("name", CASES)
-@pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning")
 def test_ends_as_the_table_says(name: str) -> None:
     case = CASES[name]
     ended = outcome(case)
