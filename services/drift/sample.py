@@ -41,13 +41,17 @@ class Sample:
         index = self.names.index(like.name)
         values = self.matrix[:, index].astype(np.float64)
         own = self.features[index]
-        if like.dtype != "category" or own.categories == like.categories:
+        if like.dtype != "category":
             return values
+        code = (values >= 0) & (values < len(own.categories))
+        codes = np.where(code, values, len(own.categories))  # what is no code is missing
+        if own.categories == like.categories:
+            return codes
         known = {category: code for code, category in enumerate(like.categories)}
         strangers = (category for category in own.categories if category not in known)
         known |= {category: len(like.categories) + 1 + number for number, category in enumerate(strangers)}
-        codes = np.array([*(known[category] for category in own.categories), len(like.categories)], dtype=np.float64)
-        return codes[np.clip(np.where(np.isfinite(values), values, np.inf), 0, len(codes) - 1).astype(np.intp)]
+        theirs = np.array([*(known[category] for category in own.categories), len(like.categories)], dtype=np.float64)
+        return theirs[np.clip(codes, 0, len(theirs) - 1).astype(np.intp)]
 
     def only(self, names: Sequence[str]) -> "Sample":
         """The columns `names`, in that order."""
