@@ -10,6 +10,7 @@ from pipelines.rehearsal.expression.tree import Binary, Call, Literal, Member, N
 
 _MUST = {"<=": "at most", "<": "below", ">=": "at least", ">": "above", "==": "", "!=": "not"}
 _MIRRORED = {"<=": ">=", "<": ">", ">=": "<=", ">": "<", "==": "==", "!=": "!="}
+_OPPOSITE = {"<=": ">", "<": ">=", ">=": "<", ">": "<=", "==": "!=", "!=": "=="}
 
 
 def why(result: MetricResult) -> str:
@@ -45,23 +46,28 @@ def shown(value: object) -> str:
 
 
 def rule(success: str, failure: str) -> str:
-    """What the conditions ask of a value, as far as comparisons with constants say it."""
-    for condition, negated in ((success, False), (failure, True)):
-        if condition:
-            try:
-                limits = list(_limits(parse(condition)))
-            except ExpressionError:
-                limits = []
-            if limits and not negated:
-                several = len({what for what, _ in limits}) > 1
-                said = (f"{what} {limit}" if several else limit for what, limit in limits)
-                return " and ".join(dict.fromkeys(said))
-            return f"{'such that not' if negated else 'such that'} {condition}"
-    return "measured"
+    """What the conditions ask of a value, as far as comparisons with constants say it.
+
+    Of a failure condition alone the opposite is asked, which is said in words where it compares once.
+    """
+    condition = success or failure
+    if not condition:
+        return "measured"
+    try:
+        limits = dict.fromkeys(_limits(parse(condition)))
+    except ExpressionError:
+        limits = {}
+    if success and limits:
+        several = len({what for what, _, _ in limits}) > 1
+        return " and ".join((f"{what} " if several else "") + f"{_MUST[op]} {to}".strip() for what, op, to in limits)
+    if not success and len(limits) == 1:
+        ((_, operator, constant),) = limits
+        return f"{_MUST[_OPPOSITE[operator]]} {constant}".strip()
+    return f"such that {condition}" if success else f"such that not {condition}"
 
 
-def _limits(node: Node) -> Iterator[tuple[str, str]]:
-    """The comparisons that must all hold: what is compared, and with what."""
+def _limits(node: Node) -> Iterator[tuple[str, str, str]]:
+    """The comparisons that must all hold: what is compared, how, and with what."""
     if isinstance(node, Binary) and node.operator == "&&":
         yield from _limits(node.left)
         yield from _limits(node.right)
@@ -72,7 +78,7 @@ def _limits(node: Node) -> Iterator[tuple[str, str]]:
         ):
             what, constant = _path(of), _constant(to)
             if what and constant:
-                yield what, f"{_MUST[operator]} {constant}".strip()
+                yield what, operator, constant
 
 
 def _path(node: Node) -> str:
