@@ -133,6 +133,9 @@ def document(rollouts: Sequence[Played], *, seed: int, wall_seconds: float) -> d
         "bad_promoted_upper": upper(claimed.count(Ending.PROMOTED), len(claimed.rollouts)),
         "bad_promoted_any_strength": bad.count(Ending.PROMOTED),
         "bad_paused": bad.count(Ending.PAUSED),
+        "bad_aborted_after_switch": sum(
+            each.ending is Ending.ABORTED and each.strategy == "blue-green" and each.share == 1 for each in bad.rollouts
+        ),
         "good": len(good.rollouts),
         "good_aborted": good.count(Ending.ABORTED),
         "good_aborted_share": good.share(Ending.ABORTED),

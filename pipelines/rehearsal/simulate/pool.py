@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import yaml
 
 from models.bundle import Bundle, open_bundle
@@ -103,23 +104,35 @@ def population(model: str, drift: float) -> Matrix:
     return encode_raw(drifted(model, drift)(raw) if drift else raw, spec)
 
 
+@dataclass(frozen=True)
+class _Jitter:
+    """(n_features,) each: by how much numbers are jittered, which are whole, and between what they stay."""
+
+    spread: Matrix
+    whole: npt.NDArray[np.bool_]
+    low: Matrix
+    high: Matrix
+
+
+@cache
+def _jitter(model: str, drift: float) -> _Jitter:
+    rows, features = population(model, drift), load_features(model)
+    still = np.array([each.dtype == "category" or each.out_of_range == "refuse" for each in features])
+    spread = np.where(still, 0, 0.1 * np.nanstd(rows, axis=0)).astype(np.float32)
+    whole = np.array([each.dtype != "float" for each in features])
+    return _Jitter(spread, whole, np.nanmin(rows, axis=0), np.nanmax(rows, axis=0))
+
+
 def traffic_rows(model: str, drift: float, count: int, chance: np.random.Generator) -> Matrix:
     """`count` rows of traffic: the population resampled, its numbers jittered by a tenth of their spread.
 
     Whole numbers stay whole and inside what the table has, missing values stay missing, categories stay.
     """
-    rows = population(model, drift)
-    drawn = rows[chance.integers(0, len(rows), count)].copy()
-    features = load_features(model)
-    for column, feature in enumerate(features):
-        if feature.dtype == "category" or feature.out_of_range == "refuse":
-            continue
-        known = rows[:, column]
-        jittered = drawn[:, column] + chance.normal(0, 0.1 * np.nanstd(known), count).astype(np.float32)
-        if feature.dtype != "float":
-            jittered = np.round(jittered)
-        drawn[:, column] = np.clip(jittered, np.nanmin(known), np.nanmax(known))
-    return drawn
+    rows, jitter = population(model, drift), _jitter(model, drift)
+    drawn = rows[chance.integers(0, len(rows), count)]
+    drawn = drawn + chance.standard_normal(drawn.shape, dtype=np.float32) * jitter.spread
+    drawn[:, jitter.whole] = np.round(drawn[:, jitter.whole])
+    return np.clip(drawn, jitter.low, jitter.high)
 
 
 @cache

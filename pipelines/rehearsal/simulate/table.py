@@ -17,7 +17,8 @@ def show(rollouts: Sequence[Played], told: Mapping[str, object]) -> str:
         f"{len(rollouts)} rollouts (upper bounds: 95 %, Clopper-Pearson)",
         f"  bad, as strong as gates.yaml claims: promoted {claimed.bounded(Ending.PROMOTED)}",
         f"  bad, of any strength:                promoted {bad.bounded(Ending.PROMOTED)}, "
-        f"paused {bad.count(Ending.PAUSED)}, aborted {bad.count(Ending.ABORTED)}",
+        f"paused {bad.count(Ending.PAUSED)}, aborted {bad.count(Ending.ABORTED)} "
+        f"({told['bad_aborted_after_switch']} after a blue-green switch)",
         f"  good:                                aborted {good.bounded(Ending.ABORTED)}, "
         f"paused {good.count(Ending.PAUSED)} ({told['good_paused_beside_quiet']} beside quiet traffic), "
         f"promoted {good.count(Ending.PROMOTED)}",
