@@ -7,7 +7,7 @@ from pathlib import Path
 from pipelines.rehearsal import wording
 from pipelines.rehearsal.contract import Ending, Event, Outcome, Phase
 from pipelines.rehearsal.metric import Metric
-from pipelines.rehearsal.record import Distance, Gate, Mark, Point
+from pipelines.rehearsal.record import Distance, Gate, Mark, Measurement, Point
 from pipelines.rehearsal.words import shown
 from pipelines.rehearsal.world import Asked, Sample
 from services.drift.shelf import Shelf
@@ -129,6 +129,22 @@ def marks(outcome: Outcome) -> tuple[Mark, ...]:
     return tuple(
         Mark(time=event.time, step=index, label=event.label, kind="step", message=event.message)
         for index, event in enumerate(begun)
+    )
+
+
+def measurements(outcome: Outcome) -> tuple[Measurement, ...]:
+    """Every answer of every gate, in order."""
+    return tuple(
+        Measurement(
+            time=event.time,
+            analysis=event.label,
+            metric=event.metric,
+            value=shown(event.value),
+            phase=event.phase.value if event.phase is not None else "",
+            message=event.message,
+        )
+        for event in outcome.events
+        if event.kind == "measurement"
     )
 
 

@@ -96,6 +96,18 @@ class Gate:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Measurement:
+    """One answer of a gate: when, of which metric, its value as text, its phase in Argo Rollouts' words, and why."""
+
+    time: float
+    analysis: str
+    metric: str
+    value: str
+    phase: str
+    message: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
 class Distance:
     """How far one feature or output had moved when the judge was asked, and how far it may."""
 
@@ -151,6 +163,7 @@ class Rehearsal:
     gates: tuple[Gate, ...] = ()
     distances: tuple[Distance, ...] = ()
     marks: tuple[Mark, ...] = ()
+    measurements: tuple[Measurement, ...] = ()
     points: tuple[Point, ...] = ()
 
     def write(self, path: Path) -> None:

@@ -3,10 +3,10 @@
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
-from models.release import release_path, render_release
+from models.release import THIS_MACHINE, release_path, render_release
 from pipelines.build import Object, PodCommand, build_overlay, objects, pod, rollout
 from pipelines.rehearsal.refs import Side
 from pipelines.rehearsal.template import templates_in
@@ -48,6 +48,12 @@ def revisions(before: Side, after: Side) -> tuple[Revision | None, Revision]:
     if stable.hash == candidate.hash:
         candidate = _revision("candidate", after, salt="again")
     return stable, candidate
+
+
+def containers(before: Side, after: Side) -> tuple[str, ...]:
+    """The images that are containers', of both sides: nothing here runs one."""
+    images = (pod(objects(side.built)).image for side in (before, after) if side.release.is_released)
+    return tuple(dict.fromkeys(image for image in images if image != THIS_MACHINE))
 
 
 def template_hash(template: object, *, salt: str = "") -> str:
@@ -107,7 +113,8 @@ def _revision(name: str, side: Side, *, salt: str = "") -> Revision:
     built = objects(side.built)
     release = side.release
     template = template_hash(_spec(built).get("template"), salt=salt)
-    return Revision(name, template, pod(built), release.version, release.digest, release.uri)
+    command = replace(pod(built), image=THIS_MACHINE)  # whatever the image is, this checkout's code is what runs
+    return Revision(name, template, command, release.version, release.digest, release.uri)
 
 
 def _spec(built: Sequence[Object]) -> Mapping[str, Any]:

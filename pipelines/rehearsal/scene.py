@@ -9,7 +9,7 @@ from types import TracebackType
 from urllib.parse import urlsplit
 
 from pipelines.rehearsal import judge, prometheus
-from pipelines.rehearsal.child import Child, NotStarted
+from pipelines.rehearsal.child import Child, NotStarted, free_ports
 from pipelines.rehearsal.metric import Metric, Prometheus
 from pipelines.rehearsal.providers import measure
 from pipelines.rehearsal.replay import Rows
@@ -17,7 +17,6 @@ from pipelines.rehearsal.revisions import Revision
 from pipelines.rehearsal.servers import Server
 from pipelines.rehearsal.traffic import Traffic
 from pipelines.rehearsal.world import RealWorld, Sample
-from pipelines.serve import usable_port
 
 _SCRAPED_SECONDS = 20.0
 _OPENER = urllib.request.build_opener(urllib.request.ProxyHandler({}))
@@ -32,10 +31,12 @@ class Scene:
         self._helpers: list[Child] = []
         self.capture = work / "capture"
         self.revisions = {each.name: each for each in (stable, candidate) if each is not None}
+        measuring, judging, *serving = free_ports(2 + len(self.revisions))
+        self.prometheus_url, self.judge_url = f"http://127.0.0.1:{measuring}", f"http://127.0.0.1:{judging}"
         self.servers = {
-            name: Server(each, work / name, capture=self.capture.as_uri()) for name, each in self.revisions.items()
+            name: Server(each, work / name, port, capture=self.capture.as_uri())
+            for (name, each), port in zip(self.revisions.items(), serving, strict=True)
         }
-        self.prometheus_url, self.judge_url = (f"http://127.0.0.1:{usable_port(0)}" for _ in range(2))
 
     def __enter__(self) -> "Scene":
         self._stack.__enter__()

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from pipelines.rehearsal.child import Child, resident_bytes
 from pipelines.rehearsal.revisions import Revision
-from pipelines.serve import launch, usable_port
+from pipelines.serve import launch
 
 # The kubelet's: at once, then 10 s, doubled each time, five minutes at most.
 _BACKOFF_SECONDS, _MOST_BACKOFF_SECONDS = 10.0, 300.0
@@ -17,10 +17,10 @@ HASH_VARIABLE = "MAINLINE_POD_TEMPLATE_HASH"
 class Server:
     """One revision's process at one address."""
 
-    def __init__(self, revision: Revision, home: Path, *, capture: str, flush_seconds: float = 1.0) -> None:
+    def __init__(self, revision: Revision, home: Path, port: int, *, capture: str, flush_seconds: float = 1.0) -> None:
         self.revision = revision
         self.restarts = 0
-        self.port = usable_port(0)
+        self.port = port
         self._home = home
         self._overrides = {
             HASH_VARIABLE: revision.hash,

@@ -9,7 +9,7 @@ import pytest
 from models.errors import ConfigError
 from models.release import render_release
 from pipelines.rehearsal import refs
-from pipelines.rehearsal.revisions import changes, revisions, rollback_window, strategy
+from pipelines.rehearsal.revisions import changes, containers, revisions, rollback_window, strategy
 from pipelines.rehearsal.scene import Scene
 from pipelines.rehearsal.script import Script
 from tests.pipelines.rehearsal.repository import ENVIRONMENT, MODEL, PATH, Repository, release
@@ -152,3 +152,12 @@ def test_tree_without_the_rehearsals_component_is_refused(repository: Repository
     _, after = repository.sides(tmp_path, head="old")
     with pytest.raises(ConfigError, match="components/rehearsal: missing"):
         refs.rehearsed(after, ENVIRONMENT, MODEL)
+
+
+def test_containers_image_is_stood_for_by_this_checkout_and_named(repository: Repository, tmp_path: Path) -> None:
+    image = "registry.example.org/serving@sha256:" + "a" * 64
+    repository.write(PATH, render_release(replace(release("2"), image=image)))
+    repository.commit("release 2", branch="proposal")
+    before, after = repository.sides(tmp_path, head="proposal")
+    assert containers(before, after) == (image,)
+    assert revisions(before, after)[1].pod.image == "this-machine"

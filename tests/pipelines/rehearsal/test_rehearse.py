@@ -97,6 +97,9 @@ def test_better_version_is_promoted_and_everything_about_it_is_told(repository: 
     assert "<h1" in (folder / "report.html").read_text()
     assert "promoted" in (folder / "summary.md").read_text()
     assert not (folder / "work").exists()
+    assert {log.name for log in (folder / "logs").iterdir()} == {
+        "stable.log", "candidate.log", "prometheus.log", "judge.log",
+    }  # fmt: skip
     assert processes(repository.root) == {}
 
 
@@ -179,7 +182,7 @@ class Killer(io.StringIO):
 @pytest.mark.parametrize("name", ["prometheus", "judge"])
 def test_gate_that_is_killed_in_the_middle_promotes_nobody(repository: Repository, name: str) -> None:
     killer = Killer(repository.root, name, after="enough-samples")
-    asked = request(most_seconds=25.0)
+    asked = request(most_seconds=14.0)
     told = rehearse(repository.root, asked, repo=str(repository.root), console=Console(file=killer, width=200))
     assert killer.killed
     assert told.ending in ("aborted", "paused")

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from pipelines.build import PodCommand
-from pipelines.rehearsal.child import NotStarted
+from pipelines.rehearsal.child import NotStarted, free_ports
 from pipelines.rehearsal.revisions import Revision, template_hash
 from pipelines.rehearsal.servers import Server
 
@@ -48,7 +48,7 @@ def revision(state: str) -> Revision:
 
 @pytest.fixture
 def server(tmp_path: Path) -> Iterator[Server]:
-    found = Server(revision("ready"), tmp_path, capture="file:///capture")
+    found = Server(revision("ready"), tmp_path, free_ports(1)[0], capture="file:///capture")
     yield found
     found.stop()
 
@@ -86,7 +86,7 @@ def test_server_that_ends_is_started_again_at_once_and_then_only_after_a_while(s
 
 
 def test_server_that_is_never_ready_is_not(tmp_path: Path) -> None:
-    server = Server(revision("loading"), tmp_path, capture="file:///capture")
+    server = Server(revision("loading"), tmp_path, free_ports(1)[0], capture="file:///capture")
     server.start()
     try:
         with pytest.raises(NotStarted, match=r"candidate was not ready after 0\.5 s"):
@@ -97,7 +97,7 @@ def test_server_that_is_never_ready_is_not(tmp_path: Path) -> None:
 
 
 def test_server_that_cannot_load_says_why(tmp_path: Path) -> None:
-    server = Server(revision("ends"), tmp_path, capture="file:///capture")
+    server = Server(revision("ends"), tmp_path, free_ports(1)[0], capture="file:///capture")
     server.start()
     with pytest.raises(NotStarted, match=r"candidate ended with 1 before it was ready.*cannot load"):
         server.await_ready(10)
@@ -109,3 +109,7 @@ def test_hash_of_a_pod_template_depends_on_its_content_alone() -> None:
     assert template_hash({"a": 1}) != template_hash({"a": 2})
     assert template_hash({"a": 1}) != template_hash({"a": 1}, salt="again")
     assert template_hash({"a": 1}).isalnum()
+
+
+def test_free_ports_are_all_different() -> None:
+    assert len(set(free_ports(50))) == 50
