@@ -14,8 +14,8 @@ from models.errors import ConfigError
 def counts(replicas: int, weight: int, surge: int) -> tuple[int, int]:
     """Pods of the candidate and of stable that come closest to a weight.
 
-    With more than one replica a weight from 1 to 99 leaves neither side without a pod. Of two candidates equally far
-    from the weight the larger wins.
+    With a surge, and more than one replica, a weight from 1 to 99 leaves neither side without a pod. Of two candidates
+    equally far from the weight the larger wins.
 
     Args:
         replicas: pods of the Rollout.
@@ -35,7 +35,7 @@ def counts(replicas: int, weight: int, surge: int) -> tuple[int, int]:
         options.append((ceiling, replicas + 1))
         if not _tied(replicas + 1, weight) and (floor != 0 or zero_allowed):
             options.append((floor, replicas + 1))
-    if not options:
+    if not options:  # without a surge, half a pod short of all: Argo Rollouts leaves the candidate none
         return 0, replicas
     candidate, total = min(options, key=lambda each: abs(each[0] * 100 / each[1] - weight))
     return candidate, total - candidate
