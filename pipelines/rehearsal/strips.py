@@ -18,7 +18,7 @@ Series = Sequence[tuple[float, float | None]]
 
 @dataclass(frozen=True)
 class _Strip:
-    """One quantity: its lines by class, its limit, and how a value is written."""
+    """One quantity: its lines by class, its limit, how a value is written, and whether the most of it is told."""
 
     name: str
     note: str
@@ -28,6 +28,7 @@ class _Strip:
     top: float = 0.0
     dots: bool = False
     stepped: bool = False
+    most: bool = True
 
 
 def strips(rehearsal: Rehearsal) -> Markup:
@@ -49,7 +50,7 @@ def _all(rehearsal: Rehearsal) -> list[_Strip]:
     shares: Series = [(0.0, 0.0), *((p.time, p.share) for p in points)]
     drift: dict[str, Series] = {"candidate": _worst(rehearsal.distances)}
     return [
-        _Strip("Traffic to the candidate", "", {"candidate": shares}, _percent, top=1.0, stepped=True),
+        _Strip("Traffic to the candidate", "", {"candidate": shares}, _percent, top=1.0, stepped=True, most=False),
         _Strip(
             "Requests",
             "a second, as callers sent them",
@@ -58,6 +59,7 @@ def _all(rehearsal: Rehearsal) -> list[_Strip]:
                 "candidate": [(p.time, float(p.requests)) for p in points],
             },
             number,
+            most=False,
         ),
         _Strip(
             "Failed",
@@ -130,17 +132,22 @@ def _row(strip: _Strip, begins: Sequence[Mark], end: float) -> Markup:
         shapes.append(element("line", class_="limit", x1="0", x2="1000", y1=y, y2=y))
     for kind, line in strip.lines.items():
         shapes += _shapes(line, kind, end, top, strip)
-    last = _known(strip.lines["candidate"])
-    told = f"{strip.name}: candidate at the end {strip.write(last[-1])}" if last else f"{strip.name}: none for it"
+    seen = _known(strip.lines["candidate"])
+    told = (f"up to {strip.write(max(seen))}" if strip.most else strip.write(seen[-1])) if seen else ""
     picture = element(
-        "svg", *shapes, viewBox=f"0 0 1000 {_HEIGHT:g}", preserveAspectRatio="none", role="img", aria_label=told
+        "svg",
+        *shapes,
+        viewBox=f"0 0 1000 {_HEIGHT:g}",
+        preserveAspectRatio="none",
+        role="img",
+        aria_label=f"{strip.name} {told}",
     )
     note = element("small", strip.note) if strip.note else Markup("")
     return element(
         "div",
         element("div", element("span", strip.name), note, class_="label"),
         element("div", picture, element("span", strip.write(top / 1.05), class_="top"), class_="plot"),
-        element("div", strip.write(last[-1]) if last else "", class_="value"),
+        element("div", told, class_="value"),
         class_="strip",
     )
 
