@@ -16,7 +16,7 @@ import numpy as np
 from models.errors import MainlineError
 from models.rows import decode
 from services.drift import twins
-from services.drift.caller import Caller, Identity, identity
+from services.drift.caller import ASK_SECONDS, Caller, Identity, identity
 from services.drift.captured import encoded
 from services.drift.judgement import Judgement, Party, undecided
 from services.drift.limits import replay_limits
@@ -29,6 +29,7 @@ from services.drift.sources import Sources
 AT_ONCE = 4  # a preview without load of its own: so many callers make no queue
 SEND_SECONDS = 6.0  # with bundles and log to be read, of the 15 s that the judge has
 _WARM_UP = 5
+_ASKED_AGAIN = 10
 
 Row = Mapping[str, Any]
 
@@ -100,7 +101,23 @@ def _send(request: ReplayRequest, sample: Sample, reference: Reference, former: 
     shares = [range(first, len(bodies), AT_ONCE) for first in range(AT_ONCE)]
     with ThreadPoolExecutor(AT_ONCE) as pool:
         send = partial(_send_share, request, bodies, until=until)
-        return [exchange for exchanges in pool.map(send, shares) for exchange in exchanges]
+        exchanges = [exchange for share in pool.map(send, shares) for exchange in share]
+    return _asked_again(request, bodies, exchanges)
+
+
+def _asked_again(
+    request: ReplayRequest, bodies: Sequence[tuple[Row, Row]], exchanges: list[Exchange]
+) -> list[Exchange]:
+    """The exchanges, of which a few that failed are tried once more: what fails by chance seldom does so twice."""
+    failed = [each for each in exchanges if each.stable.status == 200 and each.candidate.status >= 400]
+    until = time.monotonic() + ASK_SECONDS
+    with Caller(request.candidate_url) as candidate:
+        again = {
+            each.row
+            for each in failed[:_ASKED_AGAIN]
+            if time.monotonic() < until and candidate.ask(bodies[each.row][0], until=until).status >= 400
+        }
+    return [replace(each, again=each.row in again) for each in exchanges]
 
 
 def _send_share(

@@ -115,6 +115,16 @@ def test_replies_of_former_pods_are_left_and_told(tmp_path: Path) -> None:
     assert judged.warnings[0].startswith("38 replies of the preview are of another bundle")
 
 
+def test_a_row_that_fails_each_time_fails_whatever_the_share_allows(tmp_path: Path) -> None:
+    with (
+        _served(made("property-rare"), tmp_path, "2") as ours,
+        _served(made("property-stable"), tmp_path, "1") as theirs,
+    ):
+        judged = _ask(tmp_path, ours, theirs, model="property", rows="400", max_error_ratio="0.5")
+    assert judged.verdict is Verdict.FAIL
+    assert "fail each time (the first: 500)" in judged.reason
+
+
 class _Spoilt:
     """An application of which every n-th prediction waits or breaks."""
 
