@@ -1,6 +1,7 @@
 """`make specimens`: every specimen through the rehearsal, one after another, and a table of what came of it.
 
 `python -m tests.specimens [PART OF A NAME ...]` takes some of them. Exit 1: one did not end as expected.
+`python -m tests.specimens --markdown` prints what is expected, for a page.
 """
 
 import shutil
@@ -56,11 +57,31 @@ def _one(case: Case) -> Rehearsed | str:
 
 
 def _row(case: Case, found: Rehearsed | str) -> tuple[str, ...]:
-    expected = f"{case.ending}" + (f" by {' or '.join(case.gates)}" if case.gates else "")
+    told = (case.specimen, case.strategy, case.model, _expected(case))
     if isinstance(found, str):
-        return (case.specimen, case.strategy, case.model, expected, "no ending", "", "")
-    return (case.specimen, case.strategy, case.model, expected, found.ending, found.gate, f"{found.seconds:.0f}")
+        return (*told, "no ending", "", "")
+    return (*told, found.ending, found.gate, f"{found.seconds:.0f}")
+
+
+def markdown() -> str:
+    """The table of what must happen."""
+    lines = ["| specimen | what it is | canary | blue-green |", "|---|---|---|---|"]
+    for name in dict.fromkeys(case.specimen for case in cases()):
+        same = [case for case in cases() if case.specimen == name]
+        cells = [
+            "; ".join(dict.fromkeys(_expected(case) for case in same if case.strategy == strategy))
+            for strategy in ("canary", "blue-green")
+        ]
+        lines.append(f"| {name} | {same[0].story} | {cells[0] or '-'} | {cells[1] or '-'} |")
+    return "\n".join(lines)
+
+
+def _expected(case: Case) -> str:
+    return f"{case.ending}" + (f" by {' or '.join(case.gates)}" if case.gates else "")
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    if sys.argv[1:] == ["--markdown"]:
+        sys.stdout.write(markdown() + "\n")
+    else:
+        sys.exit(main(sys.argv[1:]))

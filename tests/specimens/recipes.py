@@ -153,5 +153,5 @@ RECIPES: Mapping[str, Recipe] = {
     "property-shifted": _trees("prices in another currency", table=scaled("price", 0.6, 0)),
     "property-overconfident": _trees("intervals of half the coverage", declaration=covering(0.5)),
     "property-nan": _trees("no number for the largest lots", graph=nan_above_golden("lot_area")),
-    "property-rare": _trees("no number for one neighbourhood", graph=nan_for_category("neighborhood", "MeadowV")),
+    "property-rare": _trees("no number for one neighbourhood", graph=nan_for_category("neighborhood", "IDOTRR")),
 }
