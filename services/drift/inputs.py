@@ -7,14 +7,11 @@ sent other rows than stable at the same time. What has moved for both is the wor
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
-import numpy as np
-
-from models.feature import Feature
 from models.verdict import Verdict
-from services.drift.comparison import Comparison, Values, compare, deviation, histogram, nearness
 from services.drift.judgement import Finding, Judgement, State, undecided
+from services.drift.own_drift import Question, judge_feature
 from services.drift.sample import Sample
 
 METHOD = (
@@ -25,7 +22,6 @@ METHOD = (
     "A feature moved where p < alpha / number of features (Bonferroni) and its distance is above the limit.",
     "A candidate that differs in nothing fails with a probability of at most alpha.",
 )
-RETRAIN = "The world has moved: retrain on recent data. The candidate is no worse placed than stable."
 _ORDER = (State.OWN, State.APART, State.UNKNOWN, State.WORLD, State.STEADY)
 
 
@@ -37,14 +33,6 @@ class InputLimits:
     min_distinct_rows: int
     max_distance: float
     alpha: float
-
-
-@dataclass(frozen=True)
-class _Sides:
-    candidate: Values
-    reference: Values
-    stable: Values | None
-    stable_reference: Values | None
 
 
 def judge_inputs(
@@ -83,12 +71,8 @@ def judge_inputs(
     reference, former = candidate_reference.distinct, stable_reference.distinct
     judged = [feature for feature in candidate_reference.features if feature.name not in masked]
     level = limits.alpha / max(1, len(judged))
-    findings = [
-        _judge(
-            feature, (once, reference, stable_once, former), limits, level, same_bundle=same_bundle, same_time=same_time
-        )
-        for feature in judged
-    ]
+    question = Question(max_distance=limits.max_distance, level=level, same_bundle=same_bundle, same_time=same_time)
+    findings = [judge_feature(feature, (once, reference, stable_once, former), question) for feature in judged]
     findings.sort(key=lambda found: (_ORDER.index(found.state), -_finite(found.distance)))
     return _decision(tuple(findings), rows, masked)
 
@@ -113,110 +97,6 @@ def _too_few(rows: dict[str, int], limits: InputLimits) -> str:
         if rows[name] == 0:
             return f"the {name.replace('_', ' ')} holds no row"
     return ""
-
-
-def _judge(
-    feature: Feature,
-    samples: tuple[Sample, Sample, Sample, Sample],
-    limits: InputLimits,
-    level: float,
-    *,
-    same_bundle: bool,
-    same_time: bool,
-) -> Finding:
-    columns = [sample.column(feature) if feature.name in sample.names else None for sample in samples]
-    candidate, reference, stable, former = columns
-    blank = Finding(
-        name=feature.name,
-        unit=feature.unit or "",
-        state=State.UNKNOWN,
-        method="",
-        distance=math.nan,
-        limit=limits.max_distance,
-        p_value=math.nan,
-        level=level,
-        text=f"{feature.name}: not among the captured features",
-        remedy="See whether the candidate's capture log is complete.",
-    )
-    if candidate is None or reference is None:
-        return blank
-    category = feature.dtype == "category"
-    sides = _Sides(candidate, reference, stable, former)
-    found = compare(reference, candidate, category=category)
-    pictured = replace(
-        blank,
-        method=found.method,
-        distance=found.distance,
-        p_value=found.p_value,
-        histogram=histogram(reference, candidate, feature.categories),
-    )
-    if found.problem:
-        return replace(pictured, text=f"{feature.name}: {found.problem}", remedy="Look at what clients send.")
-    seen = _seen(feature, found, sides)
-    if not found.moved(max_distance=limits.max_distance, level=level):
-        return replace(pictured, state=State.STEADY, text=seen, remedy="")
-    state, why, remedy = _whose(feature, sides, limits, level, same_bundle=same_bundle, same_time=same_time)
-    return replace(pictured, state=state, text=f"{seen}; {why}", remedy=remedy)
-
-
-def _whose(
-    feature: Feature, sides: _Sides, limits: InputLimits, level: float, *, same_bundle: bool, same_time: bool
-) -> tuple[State, str, str]:
-    """The candidate's own drift or the world's, why, and what to do."""
-    category = feature.dtype == "category"
-    limit = {"max_distance": limits.max_distance, "level": level}
-    if same_bundle:
-        return State.WORLD, "stable serves the same bundle", RETRAIN
-    if sides.stable_reference is None:
-        return State.OWN, "stable has no such feature", "Compare the feature's training data with what clients send."
-    references = compare(sides.stable_reference, sides.reference, category=category, level=level)
-    if references.problem:
-        return State.UNKNOWN, f"the references cannot be compared: {references.problem}", "Train again."
-    if references.p_value < level:
-        unit = deviation(sides.stable_reference)
-        own = nearness(sides.reference, sides.candidate, category=category, unit=unit)
-        others = nearness(sides.stable_reference, sides.candidate, category=category, unit=unit)
-        # half the limit: two references of one world are never equally far from the same rows
-        if not own - others <= limits.max_distance / 2:
-            return (
-                State.OWN,
-                f"stable's reference is nearer to the same rows ({others:.2g})",
-                "Compare unit, order and date of the training data with what clients send; train again.",
-            )
-    if sides.stable is not None:
-        apart = compare(sides.stable, sides.candidate, category=category, level=level)
-        if apart.moved(**limit) and same_time:
-            return (
-                State.APART,
-                f"stable is sent other rows at the same time ({apart.distance:.2g} away)",
-                "See who calls the canary: its share of the traffic must be drawn by chance.",
-            )
-    return State.WORLD, "stable's reference is as far away", RETRAIN
-
-
-def _seen(feature: Feature, found: Comparison, sides: _Sides) -> str:
-    if feature.dtype == "category":
-        return f"{feature.name}: {found.distance:.2g} from the reference ({_largest_change(feature, sides)})"
-    known, seen = (values[~np.isnan(values)] for values in (sides.reference, sides.candidate))
-    missing = [float(np.isnan(values).mean()) for values in (sides.reference, sides.candidate)]
-    parts = []
-    if len(known) and len(seen):
-        parts.append(f"median {np.median(known):.4g} in the reference, {np.median(seen):.4g} in the window")
-    if missing[0] != missing[1]:
-        parts.append(f"missing {missing[0]:.1%} in the reference, {missing[1]:.1%} in the window")
-    unit = "standard deviations" if found.method == "wasserstein" else "(Jensen-Shannon)"
-    return f"{feature.name}: {found.distance:.2g} {unit} from the reference ({', '.join(parts)})"
-
-
-def _largest_change(feature: Feature, sides: _Sides) -> str:
-    names = (*feature.categories, "(missing)")
-    shares = [
-        np.bincount(np.minimum(side, len(names)).astype(int), minlength=len(names) + 1) / len(side)
-        for side in (sides.reference, sides.candidate)
-    ]
-    worst = int(np.argmax(np.abs(shares[1] - shares[0])))
-    name = names[worst] if worst < len(names) else "a category it does not know"
-    return f"{name} {shares[0][worst]:.1%} in the reference, {shares[1][worst]:.1%} in the window"
 
 
 def _decision(findings: tuple[Finding, ...], rows: dict[str, int], masked: Sequence[str]) -> Judgement:

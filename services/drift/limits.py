@@ -1,7 +1,7 @@
 """The limits of the decisions, as a request states them."""
 
 from services.drift.inputs import InputLimits
-from services.drift.predictions import PredictionLimits
+from services.drift.pairs import PredictionLimits
 from services.drift.replay import ReplayLimits
 from services.drift.requests import InputsRequest, PredictionsRequest, ReplayRequest
 

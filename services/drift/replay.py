@@ -15,7 +15,8 @@ from services.drift.predictions import Pairs, PredictionLimits, judge_prediction
 
 METHOD = (
     "Each distinct row goes to both servers, at the same time of day and in turns first to one and to the other.",
-    "An error counts where stable answers the same row; a row that fails twice fails, whatever the share. Latency: the slowest one in fifty, against stable's.",
+    "An error counts where stable answers the same row; a row that fails twice fails, whatever the share.",
+    "Latency: the slowest one in fifty, against stable's.",
 )
 _FAILURES = 5  # so many rows that stable answers are no accident, however few pairs there are
 _SLOWEST = 0.98  # of 300 replies the seventh slowest: one request in twenty that is slow is seen, a single pause is not
@@ -118,11 +119,8 @@ def _numbers(ours: Sequence[Exchange], good: Sequence[Exchange], failed: Sequenc
 def _faults(numbers: Mapping[str, float], failed: Sequence[Exchange], limits: ReplayLimits) -> tuple[Verdict, str]:
     twice = [each for each in failed if each.again]
     if twice:
-        status = twice[0].candidate.status
-        return (
-            Verdict.FAIL,
-            f"{len(twice)} rows that stable answers fail each time (the first: {status}): not by chance",
-        )
+        seen = f"(the first: {twice[0].candidate.status})"
+        return Verdict.FAIL, f"{len(twice)} rows that stable answers fail each time {seen}: not by chance"
     if numbers["error_ratio"] > limits.max_error_ratio:
         status = failed[0].candidate.status or "no answer"
         reason = f"{len(failed)} rows that stable answers are not answered by the preview (the first: {status}), "

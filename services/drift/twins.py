@@ -6,7 +6,7 @@ from functools import cached_property
 from models.manifest import Manifest
 from services.drift.answers import Answers, from_captured
 from services.drift.captured import Indexes, encoded, recoded, visible
-from services.drift.predictions import Pairs
+from services.drift.pairs import Pairs
 from services.drift.references import Reference
 from services.drift.sample import Sample, first_of_each
 from services.drift.windows import Window

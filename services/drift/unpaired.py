@@ -13,7 +13,8 @@ from models.verdict import Verdict
 from services.drift.answers import Answers
 from services.drift.comparison import compare
 from services.drift.judgement import Judgement, State, undecided
-from services.drift.predictions import Pairs, PredictionLimits, decided, finding, lack, units_of
+from services.drift.outputs import decided, finding
+from services.drift.pairs import Pairs, PredictionLimits, lack, units_of
 
 METHOD = (
     "Masked features: no row can be answered again, so the answers of two windows are compared, not pairs.",

@@ -9,7 +9,8 @@ import pytest
 from models.verdict import Verdict
 from services.drift.answers import Answers
 from services.drift.judgement import State
-from services.drift.predictions import Pairs, PredictionLimits, judge_predictions, units_of
+from services.drift.pairs import Pairs, PredictionLimits, units_of
+from services.drift.predictions import judge_predictions
 from services.drift.sample import Values
 from services.drift.unpaired import judge_unpaired
 
