@@ -102,9 +102,9 @@ def _whose(feature: Feature, sides: _Sides, asked: Question) -> tuple[State, str
                 f"stable's reference is nearer to the same rows ({others:.2g})",
                 "Compare unit, order and date of the training data with what clients send; train again.",
             )
-    if sides.stable is not None:
+    if sides.stable is not None and asked.same_time:
         apart = compare(sides.stable, sides.candidate, category=category, level=asked.level)
-        if asked.same_time and apart.moved(max_distance=asked.max_distance, level=asked.level):
+        if apart.moved(max_distance=asked.max_distance, level=asked.level):
             return (
                 State.APART,
                 f"stable is sent other rows at the same time ({apart.distance:.2g} away)",

@@ -29,12 +29,14 @@ def leave(
     until: datetime | None = None,
     minutes: float = 5.0,
     seed: int = 0,
+    masked: tuple[str, ...] = (),
 ) -> None:
     """Writes what pods of this hash answered in the minutes before `until`.
 
     Args:
         uri, digest: of another bundle, where the header is to lie.
         drift: how far the world has moved, in standard deviations of two features.
+        masked: features whose values are left out.
     """
     model = bundle.manifest.model
     matrix = traffic_rows(model, drift, n_rows, np.random.default_rng(seed))
@@ -55,4 +57,4 @@ def leave(
         )
     for hour, requests in hours.items():
         uri_of_part = part.address(settings, hour, requests[-1].at)
-        write_bytes(uri_of_part, part.encode(settings, requests, ()))
+        write_bytes(uri_of_part, part.encode(settings, requests, masked))

@@ -30,6 +30,7 @@ def ask(tmp_path: Path) -> Ask:
     def judged(
         check: str, model: str = "diabetes", candidate: str = "better", *, drift: float = 0.0, n_rows: int = 700,
         stable_rows: int = 1500, lie: dict[str, Any] | None = None, stores: tuple[str, ...] = (KEPT.as_uri(),),
+        masked: tuple[str, ...] = (),
         **asked: str,
     ) -> Judgement:  # fmt: skip
         log = tmp_path / "log"
@@ -38,11 +39,30 @@ def ask(tmp_path: Path) -> Ask:
         if stable_rows:
             until = now - timedelta(minutes=7) if asked.get("compare") == "before" else now
             leave(
-                log, made(f"{model}-stable"), pods="s", n_rows=stable_rows, drift=drift, seed=1, until=until, minutes=6
+                log,
+                made(f"{model}-stable"),
+                pods="s",
+                n_rows=stable_rows,
+                drift=drift,
+                seed=1,
+                until=until,
+                minutes=6,
+                masked=masked,
             )
         if n_rows:
             bundle = made(f"{model}-{candidate}")
-            leave(log, bundle, pods="c", version="2", n_rows=n_rows, drift=drift, seed=2, until=now, **(lie or {}))
+            leave(
+                log,
+                bundle,
+                pods="c",
+                version="2",
+                n_rows=n_rows,
+                drift=drift,
+                seed=2,
+                until=now,
+                masked=masked,
+                **(lie or {}),
+            )
         request = {
             "check": check, "model": model, "candidate_hash": "c", "stable_hash": "s", "window": "30m",
             "min_rows": "500", "min_distinct_rows": "100", "alpha": "0.001", **LIMITS[check], **asked,
@@ -98,6 +118,17 @@ def test_a_server_that_does_not_tell_what_its_bundle_says_fails(ask: Ask) -> Non
     judged = ask("predictions", candidate="better", lie=lie)
     assert judged.verdict is FAIL
     assert "not those of the candidate's own bundle" in judged.reason
+
+
+@pytest.mark.parametrize(
+    ("candidate", "inputs", "predictions"),
+    [("better", PASS, PASS), ("unit", FAIL, FAIL), ("constant", PASS, FAIL), ("shifted", PASS, FAIL)],
+)
+def test_masked_features_are_left_out_and_said(ask: Ask, candidate: str, inputs: Verdict, predictions: Verdict) -> None:
+    for check, verdict in (("inputs", inputs), ("predictions", predictions)):
+        judged = ask(check, candidate=candidate, masked=("age", "sex"))
+        assert judged.verdict is verdict, judged.reason
+        assert any("masked" in warning and "age, sex" in warning for warning in judged.warnings)
 
 
 def test_after_the_switch_stable_is_the_window_before(ask: Ask) -> None:

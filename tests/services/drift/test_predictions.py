@@ -72,6 +72,20 @@ def test_a_candidate_that_says_what_stable_says_passes_whatever_the_rows_are() -
         assert judge_predictions(rounded, _pairs(37, seed=seed + 1), LIMITS).verdict is Verdict.PASS
 
 
+@pytest.mark.parametrize("n_announced", [37, 113])
+def test_false_alarms_are_at_most_alpha_however_few_rows_announce(n_announced: int) -> None:
+    """At alpha 0.05 and without a distance to be exceeded, so that some can be counted."""
+    strict = replace(LIMITS, alpha=0.05, max_beyond_announced=0.0)
+    wrong = [
+        judge_predictions(
+            _pairs(500, noise=0.3, seed=seed), _pairs(n_announced, noise=0.3, seed=seed + 10_000), strict
+        ).verdict
+        is not Verdict.PASS
+        for seed in range(200)
+    ]
+    assert np.mean(wrong) <= 0.05 + 2.5 * math.sqrt(0.05 * 0.95 / 200)
+
+
 def test_on_a_world_that_moved_more_is_forgiven_and_much_is_a_persons() -> None:
     announced = _pairs(200, noise=0.1, seed=1)
     near, far = _pairs(600, shift=0.2, noise=0.1), _pairs(600, shift=0.8)
