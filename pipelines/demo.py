@@ -33,8 +33,8 @@ MODEL = "diabetes"
 PARAMETER = "alpha"
 FIRST, CRIPPLED, BETTER = "200.0", "100000.0", "20.0"
 SEED = 20080101  # of the shuffled labels; any other shuffle is stopped as well
-# systolic pressure is about 1.2 times the mean arterial one that the column holds; within the declared range
-COLUMN, SYSTOLIC = "blood_pressure", 1.2
+# an hour after sugar it is about 1.8 times the fasting glucose that the column holds; within the declared range
+COLUMN, NOT_FASTING = "glucose", 1.8
 
 
 @dataclass
@@ -79,7 +79,7 @@ class Play:
                 stage.detail = f"{told.ending}: {told.reason}"
             else:
                 forge.close(proposal, f"rehearsal {told.ending}: {told.reason}")
-                stage.detail = f"stopped: {told.gate}: {told.reason}"
+                stage.detail = f"stopped: {told.reason}"
 
     def merge(self, environment: str) -> None:
         """Merge the open proposal, as the forge's button does, and serve what the built overlay then says."""
@@ -197,9 +197,9 @@ def scenes(game: Play) -> None:
         world.data_of(stage, sound)
 
     # training and held-out rows have the same mistake, so no offline gate can see it
-    with stages.stage("new data arrive: another blood pressure") as stage:
-        world.new_data(stage, MODEL, lambda table: scale_column(table, COLUMN, SYSTOLIC))
-    game.push_trains("push trains: no offline gate sees the mistake", f"data: systolic {COLUMN}")
+    with stages.stage("new data arrive: glucose of people who did not fast") as stage:
+        world.new_data(stage, MODEL, lambda table: scale_column(table, COLUMN, NOT_FASTING))
+    game.push_trains("push trains: no offline gate sees the mistake", f"data: {COLUMN} not fasting")
     game.merge("staging")
     game.rehearse("aborted")
     with stages.stage("the data go back again") as stage:

@@ -30,6 +30,7 @@ def rehearse(world: World, stage: Stage, proposal: Proposal) -> Rehearsed:
     told = read_json(kept / "rehearsal.json")
     return Rehearsed(
         what=f"version {proposal.version} to {environment}",
+        version=proposal.version,
         ending=str(told["ending"]),
         gate=str(told["gate"]),
         reason=str(told["reason"]),

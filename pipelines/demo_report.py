@@ -41,6 +41,11 @@ class Told:
         """Remember a training's run."""
         self.runs.append(run.id)
 
+    @property
+    def aborted(self) -> set[str]:
+        """The versions whose rollout a rehearsal did not promote."""
+        return {told.version for told in self.rehearsed if told.ending != "promoted"}
+
     def stopped(self, what: str, run: tracking.Run) -> None:
         """Remember a run that a gate refused, and what had been tried."""
         self.refusals[run.id] = what
@@ -71,9 +76,10 @@ def metrics_of(run: tracking.Run) -> dict[str, Any]:
 def write_report(told: Told, world: World) -> Path:
     """Write build/demo/report.html."""
     runs = [tracking.get_run(run_id) for run_id in told.runs]
-    stopped_count = len(told.refusals)
-    outcome = (
-        told.failure or f"The loop closed: {len(runs)} trainings, {stopped_count} stopped by a gate, one rolled back."
+    stopped, aborted = len(told.refusals), len(told.aborted)
+    outcome = told.failure or (
+        f"The loop closed: {len(runs)} trainings, {stopped} stopped before release, {aborted} before production, "
+        "one rolled back."
     )
     demo = report.Demo(
         outcome=outcome.splitlines()[0],
@@ -105,9 +111,9 @@ def show_end(told: Told, world: World, console: Console) -> None:
     for run, document in zip(runs, documents, strict=True):
         value = _value(document, metric)
         bar = "█" * round(BAR * value / longest) if math.isfinite(value) else ""
-        verdict = "stopped" if run.id in told.refusals else "released"
-        colour = "red" if run.id in told.refusals else "green"
         version = run.tags.get(lineage.VERSION, "none")
+        verdict = "stopped" if run.id in told.refusals else "aborted" if version in told.aborted else "released"
+        colour = "green" if verdict == "released" else "red"
         table.add_row(
             run.tags[lineage.COMMIT][:10], version, f"{value:.2f}", f"[{colour}]{bar}[/]", f"[{colour}]{verdict}[/]"
         )

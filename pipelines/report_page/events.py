@@ -111,6 +111,7 @@ class Rehearsed:
     """A rollout that was rehearsed before its merge: of what, how it ended (promoted, aborted, paused), and why."""
 
     what: str
+    version: str
     ending: str
     gate: str
     reason: str

@@ -113,6 +113,7 @@ def example() -> Demo:
         rehearsed=(
             Rehearsed(
                 what="version 2 of commit a77e57ab1e",
+                version="2",
                 ending="aborted",
                 gate="input-drift",
                 reason="blood_pressure moved by 0.6 from the rows that this version was trained on",
@@ -121,6 +122,7 @@ def example() -> Demo:
             ),
             Rehearsed(
                 what="version 3 of commit 5bad1abe15",
+                version="3",
                 ending="promoted",
                 gate="",
                 reason="all gates passed",
@@ -214,7 +216,7 @@ def test_markup_in_rows_and_attributes_is_escaped() -> None:
         metrics=(VersionMetrics(model=evil, version=evil, commit=evil, metric=evil, value=1.0, verdict=evil),),
         gates=(GateRow(run=evil, gate=evil, value=evil, rule=evil, verdict=evil, reason=evil),),
         stopped=(Stopped(what=evil, gate=evil, value=evil, rule=evil, reason=evil),),
-        rehearsed=(Rehearsed(what=evil, ending=evil, gate=evil, reason=evil, seconds=1.0),),
+        rehearsed=(Rehearsed(what=evil, version=evil, ending=evil, gate=evil, reason=evil, seconds=1.0),),
         lineage=(LineageStep(what=evil, value=evil),),
         commands=(Command(purpose=evil, command=evil),),
     )
@@ -227,7 +229,7 @@ def test_link_that_runs_code_is_refused(link: str) -> None:
     with pytest.raises(ValueError, match="scheme must be file, http or https"):
         LineageStep(what="run", value="x", link=link)
     with pytest.raises(ValueError, match="scheme must be file, http or https"):
-        Rehearsed(what="2", ending="promoted", gate="", reason="", seconds=1.0, link=link)
+        Rehearsed(what="2", version="2", ending="promoted", gate="", reason="", seconds=1.0, link=link)
 
 
 @pytest.mark.parametrize("seconds", [-1.0, math.nan, math.inf])
