@@ -19,6 +19,7 @@ METHOD = (
     "Latency: the slowest one in fifty, against stable's.",
 )
 _FAILURES = 5  # so many rows that stable answers are no accident, however few pairs there are
+_CRAWLING = 20  # so many answers, half of them slow, neither: a slow preview leaves few pairs in the judge's time
 _SLOWEST = 0.98  # of 300 replies the seventh slowest: one request in twenty that is slow is seen, a single pause is not
 
 
@@ -82,6 +83,9 @@ def judge_replay(exchanges: Sequence[Exchange], expected: Expected, limits: Repl
     warnings: tuple[str, ...] = ()
     if len(ours) < len(stable):
         warnings = (f"{len(stable) - len(ours)} replies of the preview are of another bundle: left out",)
+    slow = _crawls(good, limits)
+    if slow:
+        return Judgement(verdict=Verdict.FAIL, reason=slow, rows=rows, method=METHOD, warnings=warnings)
     if len(ours) < (_FAILURES if len(failed) >= _FAILURES else limits.min_pairs):
         reason = f"{len(ours)} rows were answered by both within the time, at least {limits.min_pairs} are needed"
         return undecided(reason, rows=rows, warnings=warnings)
@@ -101,6 +105,19 @@ def judge_replay(exchanges: Sequence[Exchange], expected: Expected, limits: Repl
         method=(*METHOD, *judged.method),
         warnings=(*warnings, *judged.warnings),
     )
+
+
+def _crawls(good: Sequence[Exchange], limits: ReplayLimits) -> str:
+    """How slow half of the answers are; empty where they are not, or are too few to say so."""
+    if len(good) < _CRAWLING:
+        return ""
+    ours, former = (
+        float(np.median([getattr(each, side).seconds for each in good])) for side in ("candidate", "stable")
+    )
+    if ours <= max(limits.latency_floor_seconds, limits.max_latency_ratio * former):
+        return ""
+    reason = f"half of the answers take {ours * 1000:.0f} ms and more, of stable {former * 1000:.0f} ms, "
+    return f"{reason}at most {limits.max_latency_ratio:g} times that"
 
 
 def _answers(exchanges: Sequence[Exchange], side: str, manifest: Manifest) -> Answers:

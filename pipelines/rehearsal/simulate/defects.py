@@ -119,10 +119,11 @@ def good_grades() -> list[Grade]:
     """What has to be promoted; quiet traffic may wait for a person."""
     found = [Grade("identical", 0, "the same bundle", lambda scenario: scenario)]
     found += [Grade("retrained", 0, "on a bootstrap", _versions(f"bootstrap-{seed}")) for seed in recipes.BOOTSTRAPS]
-    found.append(Grade("better", 0, "other parameters", _versions("better")))
+    found += [Grade("better", 0, "other parameters", _versions(f"better-{number}")) for number in recipes.BETTER]
     for drift in recipes.DRIFTS:
         label, known = f"{drift:g} sd", tuple(model for model in recipes.MODELS if drift in _ADAPTED[model])
-        found.append(Grade("drifted world", drift, label, _versions("bootstrap-1", "stable", drift)))
+        for seed in recipes.BOOTSTRAPS[:3]:
+            found.append(Grade("drifted world", drift, label, _versions(f"bootstrap-{seed}", "stable", drift)))
         if known:
             found.append(Grade("drifted world", drift, label, _versions(f"drifted-{drift:g}", "stable", drift), known))
     found += [Grade("quiet", rate, f"{rate:g} requests/s", _quiet(rate)) for rate in (0.05, 0.3)]

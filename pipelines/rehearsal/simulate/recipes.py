@@ -23,10 +23,10 @@ _SWAPPED = {
     "property": ("living_area", "garage_area"),
 }
 MOVED = {"diabetes": ("bmi", "age"), "iris": ("sepal_length", "petal_length"), "property": ("lot_area", "garage_area")}
-_BETTER: Mapping[str, Mapping[str, object]] = {
-    "diabetes": {"alpha": 150.0},
-    "iris": {"C": 6.0},
-    "property": {"iterations": 140, "leaves": 20},
+_BETTER: Mapping[str, tuple[Mapping[str, object], ...]] = {
+    "diabetes": ({"alpha": 150.0}, {"alpha": 220.0}, {"alpha": 400.0}),
+    "iris": ({"C": 6.0}, {"C": 2.0}, {"C": 4.5}),
+    "property": ({"iterations": 140, "leaves": 20}, {"iterations": 120}, {"learning_rate": 0.07, "leaves": 12}),
 }
 
 UNIT_FACTORS = (1.02, 1.1, 1.3, 2.54, 10.0)
@@ -34,8 +34,9 @@ SWAPPED_SHARES = (0.1, 0.3, 1.0)
 LABEL_SHIFTS = (0.1, 0.25, 0.5, 1.0, 2.0)  # standard deviations; for classes the share of labels that are wrong, halved
 SHRINKAGES = (0.3, 0.6, 1.0)
 TEMPERATURES = (0.8, 0.5, 0.25, 0.1)
+BETTER = (0, 1, 2)
 DRIFTS = (0.25, 0.5, 1.0, 2.0)
-BOOTSTRAPS = (1, 2, 3)
+BOOTSTRAPS = tuple(range(1, 13))
 
 
 @dataclass(frozen=True)
@@ -71,7 +72,10 @@ def recipes(model: str) -> dict[str, Recipe]:
     """All bundles of a model by name."""
     fewer = dict(_FEWER.get(model, {}))
     found = [Recipe(model, "stable", parameters=fewer)]
-    found.append(Recipe(model, "better", parameters={**fewer, **_BETTER[model]}))
+    found += [
+        Recipe(model, f"better-{number}", parameters={**fewer, **changed})
+        for number, changed in enumerate(_BETTER[model])
+    ]
     found += [Recipe(model, f"bootstrap-{seed}", _bootstrap(seed), fewer) for seed in BOOTSTRAPS]
     found += [Recipe(model, f"drifted-{strength:g}", drifted(model, strength), fewer) for strength in DRIFTS]
     found += [Recipe(model, f"unit-{factor:g}", _scaled(UNIT[model], factor), fewer) for factor in UNIT_FACTORS]

@@ -27,7 +27,8 @@ def exchanged(
         if spent[number % AT_ONCE] > SEND_SECONDS:
             continue
         spent[number % AT_ONCE] += our.seconds + their.seconds
-        found.append(Exchange(number, our, their))
+        twice = our.status >= 400 and (fails is not None or chance.random() < scenario.candidate_servers.error_ratio)
+        found.append(Exchange(number, our, their, again=twice))
     return found
 
 

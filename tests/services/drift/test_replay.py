@@ -94,13 +94,14 @@ def _every(nth: int, **changes: Any) -> Change:
         ({"candidate": _every(1, digest=str(STABLE.digest))}, Verdict.INCONCLUSIVE, "at least 30 are needed"),
         ({"stable": _every(1, status=503)}, Verdict.INCONCLUSIVE, "at least 30 are needed"),
         ({"n_rows": 29, "candidate": _every(5, status=504)}, Verdict.FAIL, "20.69%"),
+        ({"n_rows": 25, "candidate": _every(1, seconds=0.3)}, Verdict.FAIL, "half of the answers take 300 ms"),
         ({"n_rows": 29}, Verdict.INCONCLUSIVE, "29 rows"),
         ({"n_rows": 0}, Verdict.INCONCLUSIVE, "0 rows"),
     ],
     ids=[
         "as announced", "errors", "broken connections", "unreachable", "stable fails too", "slow", "one pause",
         "below the floor", "stable is as slow", "no prediction", "another prediction", "former pods answer",
-        "stable is down", "few but failing", "too few", "none",
+        "stable is down", "few but failing", "few but slow", "too few", "none",
     ],
 )  # fmt: skip
 def test_replies_are_judged(tmp_path: Path, given: dict[str, Any], verdict: Verdict, words: str) -> None:
