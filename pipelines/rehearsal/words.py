@@ -25,6 +25,8 @@ def why(result: MetricResult) -> str:
         times = f"{result.count} measurement{'s' if result.count != 1 else ''}"
         return f"{name}: no decision after {times}, the last gave {shown(last.value)}{told}"
     bad = next((each for each in reversed(result.measurements) if each.phase is Phase.FAILED), last)
+    if isinstance(bad.value, str) and bad.detail:  # a verdict, and why: the judge's own words say it all
+        return f"{name}: {bad.detail}"
     told = f" ({bad.detail})" if bad.detail else ""
     return f"{name}: {shown(bad.value)}, must be {rule(metric.success_condition, metric.failure_condition)}{told}"
 
