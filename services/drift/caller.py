@@ -3,6 +3,7 @@
 import http.client
 import json
 import time
+import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass
 from types import TracebackType
@@ -10,6 +11,7 @@ from typing import Any, Self
 from urllib.parse import urlsplit
 
 from models.errors import MainlineError
+from services.drift.parts import REPLAYED
 from services.drift.replay import Reply
 
 ASK_SECONDS = 2.0
@@ -72,7 +74,11 @@ class Caller:
                 "POST",
                 f"{self._path}/predict",
                 body,
-                {"Content-Type": "application/json", "User-Agent": "mainline-judge"},
+                {
+                    "Content-Type": "application/json",
+                    "User-Agent": "mainline-judge",
+                    "X-Request-Id": f"{REPLAYED}{uuid.uuid4().hex}",
+                },
             )
             answer = self._connection.getresponse()
             told = answer.read(_MAX_BYTES)

@@ -16,6 +16,8 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 _MAX_LINE = 2**20
+# How request ids of the judge's own requests begin: a preview's window would hold what was replayed to it, not traffic.
+REPLAYED = "replay-"
 
 
 class Header(BaseModel):
@@ -38,6 +40,7 @@ class Row:
     """One answered row; `time` is aware."""
 
     time: datetime
+    request_id: str
     features: Mapping[str, Any]
     prediction: Mapping[str, Any]
 
@@ -68,7 +71,7 @@ def read_part(data: bytes, *, max_bytes: int, max_rows: int) -> Part:
             row = _row(line)
             if row is None:
                 wrong += 1
-            else:
+            elif not row.request_id.startswith(REPLAYED):
                 rows.append(row)
     except (EOFError, zlib.error):
         problems.append("is cut short or damaged")
@@ -90,4 +93,5 @@ def _row(line: bytes) -> Row | None:
         return None
     if not isinstance(features, dict) or not isinstance(prediction, dict):
         return None
-    return Row(time if time.tzinfo else time.replace(tzinfo=UTC), features, prediction)
+    request_id = str(told.get("request_id", ""))
+    return Row(time if time.tzinfo else time.replace(tzinfo=UTC), request_id, features, prediction)

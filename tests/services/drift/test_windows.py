@@ -12,6 +12,7 @@ import pytest
 
 from models.store import StoreError, write_bytes
 from services.drift.listing import evenly
+from services.drift.parts import REPLAYED
 from services.drift.windows import Window, read_window
 
 NOW = datetime(2026, 3, 1, 12, 5, tzinfo=UTC)
@@ -30,6 +31,7 @@ def write(tmp_path: Path) -> Write:
         pods: str = "abc",
         data: bytes | None = None,
         step: float = 0.1,
+        request_id: str = "r1",
         **header: Any,
     ) -> str:
         head = {
@@ -38,7 +40,12 @@ def write(tmp_path: Path) -> Write:
         } | header  # fmt: skip
         times = [at - timedelta(seconds=step * (n_rows - 1 - number)) for number in range(n_rows)]
         rows = [
-            {"time": time.isoformat(), "features": {"x": number}, "prediction": {"prediction": 1.0}}
+            {
+                "time": time.isoformat(),
+                "request_id": request_id,
+                "features": {"x": number},
+                "prediction": {"prediction": 1.0},
+            }
             for number, time in enumerate(times)
         ]
         text = "".join(json.dumps(line) + "\n" for line in [head, *rows])
@@ -74,6 +81,14 @@ def test_rows_before_and_after_the_window_are_left_though_their_part_is_read(tmp
     assert min(found.times) >= NOW - timedelta(minutes=31)
     assert max(found.times) <= NOW - timedelta(minutes=1)
     assert len(found.rows) == 8 + 5
+
+
+def test_what_the_judge_itself_sent_is_no_traffic(tmp_path: Path, write: Write) -> None:
+    write(NOW - timedelta(minutes=1), 10)
+    write(NOW - timedelta(minutes=2), 7, request_id=f"{REPLAYED}5f")
+    found = _read(tmp_path)
+    assert len(found.rows) == 10
+    assert found.oddities == ()
 
 
 def test_no_more_is_read_than_is_needed_and_that_from_all_over_the_window(tmp_path: Path, write: Write) -> None:
