@@ -1,6 +1,7 @@
 """`make bench-gates`: simulates rollouts, half good and half bad, and says what the gates let through.
 
-Writes build/bench/gates.json and the picture; prints a table. The same seed gives the same figures.
+Writes build/bench/gates.json and the picture; prints a table. The same seed gives the same figures. Ends with 1 where a
+version was promoted that gates.yaml claims to stop, or where good ones are aborted too often to be chance.
 """
 
 import argparse
@@ -19,7 +20,7 @@ from models.spec import Gates, load_model
 from pipelines.build import build_overlay, objects
 from pipelines.jsonfile import write_json
 from pipelines.rehearsal.simulate.defects import scenarios
-from pipelines.rehearsal.simulate.figures import Played, document
+from pipelines.rehearsal.simulate.figures import Played, broken, document
 from pipelines.rehearsal.simulate.fleet import CANDIDATE
 from pipelines.rehearsal.simulate.picture import draw
 from pipelines.rehearsal.simulate.play import play
@@ -104,7 +105,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     draw(found, picture)
     print(show(found, told))
     print(f"\n{given.out / 'gates.json'}, {picture}: {given.rollouts} rollouts in {wall:.0f} s, seed {given.seed}")
-    return 0
+    for problem in broken(found):
+        print(problem, file=sys.stderr)
+    return 1 if broken(found) else 0
 
 
 def _train_pool() -> None:

@@ -5,9 +5,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from statistics import median
 
-from scipy.stats import beta
-
 from pipelines.rehearsal.contract import Ending
+from pipelines.rehearsal.simulate.bounds import lower, upper
 from pipelines.rehearsal.simulate.defects import SOON, USUAL_RATE
 
 
@@ -40,11 +39,22 @@ class Played:
     share: float
 
 
-def upper(found: int, of: int, confidence: float = 0.95) -> float:
-    """The share that is not exceeded with this confidence, one-sided (Clopper and Pearson, 1934); 0 of 500: 0.6 %."""
-    if of == 0 or found >= of:
-        return 1.0
-    return float(beta.ppf(confidence, found + 1, of - found))
+# What a good version may be aborted with, at most.
+GOOD_ABORTED = 0.01
+
+
+def broken(rollouts: Sequence[Played]) -> list[str]:
+    """What the gates are held to and do not keep; none where all is well."""
+    found = [
+        f"{each.model}: {each.kind} {each.strength} was promoted (seed {each.seed}), gates.yaml claims to stop it"
+        for each in rollouts
+        if each.claimed and each.ending is Ending.PROMOTED
+    ]
+    good = group(rollouts, good=True)
+    aborted, n = good.count(Ending.ABORTED), len(good.rollouts)
+    if lower(aborted, n) > GOOD_ABORTED:
+        found.append(f"{aborted} of {n} good ones were aborted, at most {GOOD_ABORTED:.0%} may be")
+    return found
 
 
 @dataclass(frozen=True)
@@ -148,6 +158,7 @@ def document(rollouts: Sequence[Played], *, seed: int, wall_seconds: float) -> d
         "median_abort_seconds_all": _rounded(bad.abort_seconds),
         "median_seconds_after_enough_rows": _rounded(median(late)) if late else None,
         "median_promote_seconds": _rounded(_promote_seconds(loud)),
+        "broken": broken(rollouts),
         "not_always_seen": not_always_seen(rollouts),
         "strengths": [_strength(each) for each in strengths(rollouts)],
     }

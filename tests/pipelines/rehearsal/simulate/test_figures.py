@@ -7,8 +7,9 @@ from pathlib import Path
 import pytest
 
 from pipelines.rehearsal.contract import Ending
+from pipelines.rehearsal.simulate.bounds import lower, upper
 from pipelines.rehearsal.simulate.defects import bad_grades, good_grades, scenarios
-from pipelines.rehearsal.simulate.figures import Played, document, upper
+from pipelines.rehearsal.simulate.figures import Played, broken, document
 from pipelines.rehearsal.simulate.picture import draw
 from pipelines.rehearsal.simulate.table import show
 
@@ -30,6 +31,15 @@ def test_none_of_500_means_below_six_in_a_thousand() -> None:
     assert upper(0, 500) == pytest.approx(0.00597, abs=1e-5)
     assert upper(1, 500) > upper(0, 500)
     assert upper(0, 0) == upper(3, 3) == 1.0
+
+
+def test_a_broken_claim_is_told_and_a_few_good_ones_aborted_are_not() -> None:
+    assert broken(some()) == ["1 of 4 good ones were aborted, at most 1% may be"]
+    assert lower(3, 500) < 0.01 < lower(12, 500)
+    many = [*([dataclasses.replace(GOOD, ending=Ending.PROMOTED)] * 499), dataclasses.replace(GOOD)]
+    assert broken(many) == []
+    (told,) = broken([*many, dataclasses.replace(ONE, ending=Ending.PROMOTED)])
+    assert told.startswith("iris: errors 2.0% was promoted")
 
 
 def test_the_document_has_what_readers_rely_on() -> None:
