@@ -54,6 +54,8 @@ def _concerns(old: Path, new: Path) -> Iterator[Concern]:
     for overlay in sorted(new.glob("kustomize/overlays/*/*/kustomization.yaml")):
         environment, model = overlay.parent.parent.name, overlay.parent.name
         release = read_release(new / release_path(environment, model))
+        if not release.is_released:
+            continue
         path = old / release_path(environment, model)
         former = read_release(path) if path.is_file() else None
         changes = [] if release == former else [_release_change(former, release)]
@@ -61,7 +63,7 @@ def _concerns(old: Path, new: Path) -> Iterator[Concern]:
             path.write_text(render_release(release), encoding="utf-8")  # what else differs, the release being the same
             before, after = (_parts(objects(build_overlay(tree, environment, model))) for tree in (old, new))
             changes += [name for name in after if before[name] != after[name]]
-        if changes and release.is_released:
+        if changes:
             yield Concern(environment, model, tuple(changes), _refusal(former, release, environment))
 
 

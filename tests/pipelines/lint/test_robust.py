@@ -3,6 +3,7 @@
 import time
 from pathlib import Path
 
+import pytest
 import yaml
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -72,6 +73,7 @@ def test_document_that_holds_itself_is_left_out() -> None:
     assert judge({"x.yaml": "kind: Rollout\nspec: &x\n  strategy: *x\n"}).unreadable
 
 
+@pytest.mark.slow
 def test_a_thousand_files_take_seconds() -> None:
     files = {f"apps/{index:04}/all.yaml": TEXTS[index % len(TEXTS)] for index in range(1000)}
     begin = time.monotonic()

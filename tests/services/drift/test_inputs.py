@@ -161,6 +161,7 @@ def test_a_feature_that_stable_has_not_is_judged_by_the_candidates_reference() -
     assert judge_inputs(_sample(600, seed=3), other, stable, former, LIMITS).verdict is Verdict.FAIL
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("n_reference", "looks"), [(113, 100), (331, 60)])
 def test_false_alarms_of_small_references_are_at_most_alpha(n_reference: int, looks: int) -> None:
     """At alpha 0.05, so that some can be counted; the test is exact, so 0.001 holds as 0.05 does."""

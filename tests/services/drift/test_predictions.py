@@ -72,6 +72,7 @@ def test_a_candidate_that_says_what_stable_says_passes_whatever_the_rows_are() -
         assert judge_predictions(rounded, _pairs(37, seed=seed + 1), LIMITS).verdict is Verdict.PASS
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("n_announced", [37, 113])
 def test_false_alarms_are_at_most_alpha_however_few_rows_announce(n_announced: int) -> None:
     """At alpha 0.05 and without a distance to be exceeded, so that some can be counted."""

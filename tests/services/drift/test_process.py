@@ -21,6 +21,8 @@ import pytest
 from tests.services.drift.capture_log import leave
 from tests.specimens.making import KEPT, made
 
+pytestmark = pytest.mark.slow
+
 STABLE = "5d8f7c9b5"
 COMMON: dict[str, Any] = {
     "model": "diabetes",

@@ -219,6 +219,7 @@ def test_full_disk_leaves_no_part_and_recovers(tmp_path: Path) -> None:
     assert len(_lines(part)[1]) == 1
 
 
+@pytest.mark.slow
 def test_kill_leaves_whole_parts_only(tmp_path: Path) -> None:
     program = (
         "import sys, os\nfrom models.store import write_bytes\ndata = os.urandom(4_000_000)\nprint('on', flush=True)\n"
