@@ -25,7 +25,6 @@ from pipelines.rehearsal.simulate.fleet import CANDIDATE
 from pipelines.rehearsal.simulate.picture import draw
 from pipelines.rehearsal.simulate.play import play
 from pipelines.rehearsal.simulate.pool import trained
-from pipelines.rehearsal.simulate.recipes import MODELS, recipes
 from pipelines.rehearsal.simulate.scenario import Scenario
 from pipelines.rehearsal.simulate.table import show
 
@@ -76,11 +75,17 @@ def _strategy(model: str) -> dict[str, Any]:
     return dict(rollout["spec"]["strategy"])
 
 
-def run(count: int, seed: int, processes: int) -> Iterator[Played]:
-    """Plays `count` rollouts, in the order of their scenarios."""
-    cases = scenarios(count, seed)
+def run(cases: Sequence[Scenario], processes: int) -> Iterator[Played]:
+    """Plays the rollouts, in their order; first trains what they serve, each bundle once."""
+    served = sorted({(each.model, name) for each in cases for name in (each.stable, each.candidate)})
     with ProcessPoolExecutor(processes) as pool:
-        yield from pool.map(played, cases, chunksize=max(1, min(8, count // (4 * processes))))
+        list(pool.map(_trained, served))
+        yield from pool.map(played, cases, chunksize=max(1, min(8, len(cases) // (4 * processes))))
+
+
+def _trained(served: tuple[str, str]) -> None:
+    warnings.simplefilter("ignore")
+    trained(*served)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -92,9 +97,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     arguments.add_argument("--picture", type=Path, default=None, help="default: gates.png in --out")
     given = arguments.parse_args(argv)
     started = time.perf_counter()
-    _train_pool()
     found: list[Played] = []
-    for each in run(given.rollouts, given.seed, given.processes):
+    for each in run(scenarios(given.rollouts, given.seed), given.processes):
         found.append(each)
         _progress(len(found), given.rollouts, started)
     wall = time.perf_counter() - started
@@ -108,13 +112,6 @@ def main(argv: Sequence[str] | None = None) -> int:
     for problem in broken(found):
         print(problem, file=sys.stderr)
     return 1 if broken(found) else 0
-
-
-def _train_pool() -> None:
-    """All bundles, before the processes part: two would train the same."""
-    for model in MODELS:
-        for name in recipes(model):
-            trained(model, name)
 
 
 def _progress(done: int, of: int, started: float) -> None:
