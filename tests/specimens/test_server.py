@@ -16,6 +16,7 @@ from pipelines.serve import Served, start
 from tests.specimens import server
 from tests.specimens.making import ROOT, made
 
+pytestmark = pytest.mark.slow  # a server for each
 Start = Callable[..., Served]
 
 
