@@ -1,5 +1,6 @@
 """Takes a gate out of a rollout: each reference to its AnalysisTemplate, and what is then empty."""
 
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -24,6 +25,13 @@ def without(node: Any, template: str) -> Any:
         kept = [(value, without(value, template)) for value in node]
         return [after for before, after in kept if after or not before]
     return node
+
+
+def without_minimums(template: dict[str, Any]) -> None:
+    """Has a gate decide on the first sample that it gets; the step that waits for samples keeps its own."""
+    for argument in template["spec"]["args"]:
+        if re.fullmatch(r"(?!samples-).*-min-(requests|rows|distinct-rows)", argument["name"]):
+            argument["value"] = "1"
 
 
 def remove_from_strategies(root: Path, template: str) -> int:

@@ -14,7 +14,7 @@ from pipelines.rehearsal.simulate.scenario import Faults, Scenario
 from tests.specimens import catalogue, server, windows
 from tests.specimens.catalogue import Case
 from tests.specimens.making import ROOT, made
-from tests.specimens.removal import without
+from tests.specimens.removal import without, without_minimums
 
 # Requests a second, for the windows that gates.yaml states; the rehearsal's are thirty times shorter.
 _RATES: Mapping[catalogue.Traffic, float] = {"usual": 20.0, "drifted": 20.0, "little": 2.0, "quiet": 0.3}
@@ -58,10 +58,19 @@ def scenario(case: Case, *, seed: int = 0, faults: Faults = Faults()) -> Scenari
     )
 
 
-def outcome(case: Case, *, removed: Sequence[str] = (), seed: int = 0, faults: Faults = Faults()) -> Outcome:  # noqa: B008
-    """How the case ends where these gates were taken out of the Rollout."""
+def outcome(
+    case: Case,
+    *,
+    removed: Sequence[str] = (),
+    seed: int = 0,
+    faults: Faults = Faults(),  # noqa: B008  (frozen)
+    minimums: bool = True,
+) -> Outcome:
+    """How the case ends where these gates, or each gate's own minimum of samples, were taken out of the overlay."""
     built = [copy.deepcopy(each) for each in overlay(case.model)]
     for each in built:
+        if not minimums and each["kind"] == "AnalysisTemplate":
+            without_minimums(each)
         if each["kind"] == "Rollout":
             for gate in removed:
                 each["spec"]["strategy"] = without(each["spec"]["strategy"], gate)
