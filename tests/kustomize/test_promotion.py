@@ -19,6 +19,7 @@ def git(folder: Path, *arguments: str) -> str:
     return done.stdout.strip()
 
 
+@pytest.mark.slow
 def test_promotion_changes_one_file_and_its_revert_builds_the_same_bytes(
     tool: None, store: str, scratch: Path, tmp_path: Path, release_of: Callable[..., Release]
 ) -> None:

@@ -178,6 +178,7 @@ def test_worse_candidate_fails_and_better_one_passes(submit: Submit, world: Worl
     assert (better.outcome, better.version) == (Outcome.REGISTERED, "2")
 
 
+@pytest.mark.slow
 def test_champion_that_needs_a_lost_column_leaves_the_gate_open(submit: Submit, world: World) -> None:
     first = submit()
     register(first)

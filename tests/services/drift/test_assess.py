@@ -15,6 +15,8 @@ from services.drift.sources import Sources
 from tests.services.drift.capture_log import leave
 from tests.specimens.making import KEPT, made
 
+pytestmark = pytest.mark.slow
+
 PASS, FAIL, INCONCLUSIVE = Verdict
 LIMITS: dict[str, dict[str, Any]] = {
     "inputs": {"max_distance": "0.2"},

@@ -116,6 +116,7 @@ def test_replies_of_former_pods_are_left_and_told(tmp_path: Path) -> None:
     assert judged.warnings[0].startswith("38 replies of the preview are of another bundle")
 
 
+@pytest.mark.slow
 def test_a_row_that_fails_each_time_fails_whatever_the_share_allows(tmp_path: Path) -> None:
     with (
         _served(made("property-rare"), tmp_path, "2") as ours,
@@ -179,6 +180,7 @@ def _ask(tmp_path: Path, candidate_url: str, stable_url: str, **asked: Any) -> J
     return assess(parse(request), sources, now=datetime.now(UTC))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("candidate", "spoilt", "verdict", "words"),
     [

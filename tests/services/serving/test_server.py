@@ -23,6 +23,7 @@ from tests.services.serving.conftest import FEATURES, ROW, Made, Running, enviro
 Start = Callable[..., Running]
 
 
+@pytest.mark.slow
 def test_sigterm_under_load_loses_no_request(start: Start, regression: Made, tmp_path: Path) -> None:
     variables = {"MAINLINE_CAPTURE_URI": tmp_path.as_uri(), "MAINLINE_CAPTURE_FLUSH_SECONDS": "0.2"}
     running = start(regression.settings, **variables)
@@ -66,6 +67,7 @@ def test_sigterm_under_load_loses_no_request(start: Start, regression: Made, tmp
     assert sorted(_captured(tmp_path)) == sorted(ids), "every answered request is in the capture log, once"
 
 
+@pytest.mark.slow
 def test_sensitive_feature_of_the_bundle_is_not_captured(start: Start, tmp_path: Path) -> None:
     features = tuple(feature.model_copy(update={"sensitive": feature.name == "age"}) for feature in FEATURES)
     made = make_bundle(tmp_path, features=features)
@@ -85,6 +87,7 @@ def _captured(folder: Path) -> list[str]:
     return [json.loads(line)["request_id"] for _, *lines in parts for line in lines]
 
 
+@pytest.mark.slow
 def test_store_that_cannot_be_written_fails_no_request_and_recovers(
     start: Start, regression: Made, tmp_path: Path
 ) -> None:
