@@ -19,8 +19,9 @@ from services.drift.limits import input_limits, prediction_limits
 from services.drift.predictions import Pairs, PredictionLimits, judge_predictions
 from services.drift.references import Reference
 from services.drift.replaying import assess_replay
-from services.drift.requests import InputsRequest, JudgeRequest, PredictionsRequest, ReplayRequest
+from services.drift.requests import InputsRequest, JudgeRequest, PredictionsRequest, QualityRequest, ReplayRequest
 from services.drift.sample import first_of_each
+from services.drift.scoring import assess_quality
 from services.drift.sources import Sources
 from services.drift.unpaired import judge_unpaired
 from services.drift.windows import CLOCK_SKEW, MAX_ROWS, Window
@@ -46,6 +47,8 @@ def assess(request: JudgeRequest, sources: Sources, *, now: datetime) -> Judgeme
     try:
         if isinstance(request, ReplayRequest):
             return assess_replay(request, sources, now=now)
+        if isinstance(request, QualityRequest):
+            return assess_quality(request, sources, now=now)
         return _of_windows(request, sources, now)
     except MainlineError as err:
         return undecided(str(err).split("\n", 1)[0])

@@ -14,7 +14,7 @@ from models.verdict import Verdict
 from services.drift.judgement import Judgement
 from services.drift.requests import JudgeRequest
 
-Check = Literal["inputs", "predictions", "replay"]
+Check = Literal["inputs", "predictions", "replay", "quality"]
 
 _VERSION = re.compile(r"[1-9][0-9]{0,17}")
 

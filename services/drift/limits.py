@@ -2,8 +2,9 @@
 
 from services.drift.inputs import InputLimits
 from services.drift.pairs import PredictionLimits
+from services.drift.quality import QualityLimits
 from services.drift.replay import ReplayLimits
-from services.drift.requests import InputsRequest, PredictionsRequest, ReplayRequest
+from services.drift.requests import InputsRequest, PredictionsRequest, QualityRequest, ReplayRequest
 
 
 def input_limits(request: InputsRequest) -> InputLimits:
@@ -37,3 +38,8 @@ def replay_limits(request: ReplayRequest) -> ReplayLimits:
         latency_floor_seconds=request.latency_floor_seconds,
         predictions=prediction_limits(request),
     )
+
+
+def quality_limits(request: QualityRequest) -> QualityLimits:
+    """For `judge_quality`."""
+    return QualityLimits(min_feedback=request.min_feedback, max_worse=request.max_worse, alpha=request.alpha)

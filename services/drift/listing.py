@@ -40,11 +40,24 @@ def names_between(store: ObjectStore, model: str, pod_hash: str, begin: datetime
     """
     try:
         versions = [str(found) for found in obstore.list_with_delimiter(store, f"model={model}/")["common_prefixes"]]
-        names: list[str] = []
-        for version in versions:
+    except (BaseError, OSError) as err:
+        raise StoreError(f"the capture log cannot be listed ({brief(err)}); check access and network") from err
+    pods = [f"{version.rstrip('/')}/hash={pod_hash}" for version in versions if "/version=" in version]
+    return names_under(store, pods, begin, last)
+
+
+def names_under(store: ObjectStore, folders: list[str], begin: datetime, last: datetime) -> list[str]:
+    """Parts that end between the two times, oldest first, in the hours of these folders.
+
+    Raises:
+        StoreError: the log cannot be listed.
+    """
+    names: list[str] = []
+    try:
+        for parent in folders:
             hour = begin.astimezone(UTC).replace(minute=0, second=0, microsecond=0)
             while hour <= last:
-                folder = f"{version.rstrip('/')}/hash={pod_hash}/hour={hour:%Y-%m-%dT%H}/"
+                folder = f"{parent}/hour={hour:%Y-%m-%dT%H}/"
                 first = f"{folder}{begin.astimezone(UTC):%Y%m%dT%H%M%S%f}"
                 for batch in obstore.list(store, folder, offset=first):
                     names += [str(meta["path"]) for meta in batch if meta["size"] <= MAX_PART_BYTES]

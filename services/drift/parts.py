@@ -8,7 +8,7 @@ import gzip
 import io
 import json
 import zlib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Literal
@@ -18,6 +18,8 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 _MAX_LINE = 2**20
 # How request ids of the judge's own requests begin: a preview's window would hold what was replayed to it, not traffic.
 REPLAYED = "replay-"
+# Of a row: its request's id, and its place in the request.
+Key = tuple[str, int]
 
 
 class Header(BaseModel):
@@ -43,6 +45,12 @@ class Row:
     request_id: str
     features: Mapping[str, Any]
     prediction: Mapping[str, Any]
+    number: int = 0
+
+    @property
+    def key(self) -> Key:
+        """By what feedback names it."""
+        return self.request_id, self.number
 
 
 @dataclass(frozen=True)
@@ -56,32 +64,43 @@ class Part:
 
 def read_part(data: bytes, *, max_bytes: int, max_rows: int) -> Part:
     """What the bytes of a part hold, up to `max_bytes` unpacked and `max_rows` rows."""
-    unpacked = gzip.GzipFile(fileobj=io.BytesIO(data))
     rows: list[Row] = []
     header: Header | None = None
     problems: list[str] = []
-    used, wrong = 0, 0
+    wrong = 0
+    lines = unpacked(data, max_bytes=max_bytes, problems=problems)
     try:
-        header = Header.model_validate_json(unpacked.readline(_MAX_LINE))
-        while len(rows) < max_rows and (line := unpacked.readline(_MAX_LINE)):
+        header = Header.model_validate_json(next(lines, b""))
+    except ValidationError:
+        return Part(None, rows, problems or ["has no header of a capture log"])
+    for line in lines:
+        row = _row(line)
+        if row is None:
+            wrong += 1
+        elif not row.request_id.startswith(REPLAYED):
+            rows.append(row)
+        if len(rows) >= max_rows:
+            break
+    if wrong:
+        problems.append("holds lines that are no rows")
+    return Part(header, rows, problems)
+
+
+def unpacked(data: bytes, *, max_bytes: int, problems: list[str]) -> Iterator[bytes]:
+    """The lines of gzipped text, up to `max_bytes`; why they end early is added to `problems`."""
+    file = gzip.GzipFile(fileobj=io.BytesIO(data))
+    used = 0
+    try:
+        while line := file.readline(_MAX_LINE):
             used += len(line)
             if used > max_bytes:
                 problems.append(f"is above {max_bytes} bytes unpacked")
-                break
-            row = _row(line)
-            if row is None:
-                wrong += 1
-            elif not row.request_id.startswith(REPLAYED):
-                rows.append(row)
+                return
+            yield line
     except (EOFError, zlib.error):
         problems.append("is cut short or damaged")
     except gzip.BadGzipFile:
         problems.append("is no gzip file")
-    except ValidationError:
-        problems.append("has no header of a capture log")
-    if wrong:
-        problems.append("holds lines that are no rows")
-    return Part(header, rows, problems)
 
 
 def _row(line: bytes) -> Row | None:
@@ -93,5 +112,6 @@ def _row(line: bytes) -> Row | None:
         return None
     if not isinstance(features, dict) or not isinstance(prediction, dict):
         return None
-    request_id = str(told.get("request_id", ""))
-    return Row(time if time.tzinfo else time.replace(tzinfo=UTC), request_id, features, prediction)
+    request_id, number = str(told.get("request_id", "")), told.get("row")
+    time = time if time.tzinfo else time.replace(tzinfo=UTC)
+    return Row(time, request_id, features, prediction, number if isinstance(number, int) else 0)

@@ -3,12 +3,14 @@
 import difflib
 import uuid
 from http import HTTPStatus
+from typing import get_args
 
 from pydantic import ValidationError
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
+from services.drift.entry import Check
 from services.logs import log
 from services.problems import Fault, Kind, Problem, render
 
@@ -20,7 +22,7 @@ def of_validation(err: ValidationError) -> Problem:
     """The refusal of a request that breaks rules: one fault for each."""
     faults = [
         Fault(
-            ".".join(str(part) for part in error["loc"] if part not in ("inputs", "predictions", "replay")) or "body",
+            ".".join(str(part) for part in error["loc"] if part not in get_args(Check)) or "body",
             error.get("input"),
             error["msg"].removeprefix("Value error, "),
             "mend the analysis template, or the gates it is filled from",

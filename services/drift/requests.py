@@ -53,7 +53,7 @@ Distance = Annotated[float, Field(gt=0, le=100, allow_inf_nan=False)]
 Server = Annotated[str, AfterValidator(_server)]
 
 
-class _Common(Declared):
+class _Parties(Declared):
     """Who is judged, over which time, and how sure the judge must be.
 
     `alpha` is the probability with which one look may fail a candidate that differs in nothing.
@@ -63,9 +63,14 @@ class _Common(Declared):
     candidate_hash: Hash
     stable_hash: Hash
     window: Window
+    alpha: Alpha = 0.001
+
+
+class _Common(_Parties):
+    """And from how many captured rows on."""
+
     min_rows: Count = 500
     min_distinct_rows: Count = 100
-    alpha: Alpha = 0.001
 
 
 class InputsRequest(_Common):
@@ -113,7 +118,19 @@ class ReplayRequest(_Common):
     latency_floor_seconds: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 0.025
 
 
-JudgeRequest = InputsRequest | PredictionsRequest | ReplayRequest
+class QualityRequest(_Parties):
+    """Is the candidate worse than stable on rows of which the truth is known by now?
+
+    `min_feedback`: so many distinct rows. `max_worse`: mean loss above stable's on the same rows, in units of
+    stable's median error (regression) or as a share of misclassified rows (classification).
+    """
+
+    check: Literal["quality"]
+    min_feedback: Count
+    max_worse: Distance
+
+
+JudgeRequest = InputsRequest | PredictionsRequest | ReplayRequest | QualityRequest
 _ADAPTER: TypeAdapter[JudgeRequest] = TypeAdapter(Annotated[JudgeRequest, Field(discriminator="check")])
 
 

@@ -63,6 +63,17 @@ def first_of_each(matrix: npt.NDArray[np.float32]) -> npt.NDArray[np.intp]:
     """Indexes, ascending, of the first of each row; a missing value equals a missing one."""
     if matrix.shape[0] == 0 or matrix.shape[1] == 0:
         return np.arange(min(matrix.shape[0], 1))
+    return np.sort(np.unique(_keys(matrix), return_index=True)[1])
+
+
+def alike(matrix: npt.NDArray[np.float32]) -> npt.NDArray[np.intp]:
+    """(n,) numbers from 0: the same for equal rows."""
+    if matrix.shape[0] == 0 or matrix.shape[1] == 0:
+        return np.zeros(matrix.shape[0], dtype=np.intp)
+    return np.unique(_keys(matrix), return_inverse=True)[1].astype(np.intp)
+
+
+def _keys(matrix: npt.NDArray[np.float32]) -> npt.NDArray[np.void]:
+    """(n,) the bytes of each row."""
     plain = np.ascontiguousarray(np.where(np.isnan(matrix), np.float32(np.nan), matrix + np.float32(0)))
-    rows = plain.view(np.dtype((np.void, plain.dtype.itemsize * plain.shape[1]))).ravel()
-    return np.sort(np.unique(rows, return_index=True)[1])
+    return plain.view(np.dtype((np.void, plain.dtype.itemsize * plain.shape[1]))).ravel()

@@ -1,8 +1,11 @@
 """Where the judge reads: the capture log and the bundles that its headers name."""
 
+from collections.abc import Container
 from datetime import datetime
 from pathlib import Path
 
+from services.drift.feedback import Feedback, read_feedback
+from services.drift.parts import Key
 from services.drift.references import Reference, References
 from services.drift.windows import MAX_ROWS, Window, read_window
 
@@ -15,14 +18,32 @@ class Sources:
         self.references = References(stores, cache)
 
     def window(
-        self, model: str, pod_hash: str, begin: datetime, end: datetime, now: datetime, *, most: int = MAX_ROWS
+        self,
+        model: str,
+        pod_hash: str,
+        begin: datetime,
+        end: datetime,
+        now: datetime,
+        *,
+        most: int = MAX_ROWS,
+        wanted: Container[Key] | None = None,
     ) -> Window:
-        """Rows of one pod-template hash, at most `most`.
+        """Rows of one pod-template hash, at most `most`, of `wanted` keys only where they are given.
 
         Raises:
             StoreError: the log cannot be read.
         """
-        return read_window(self.capture_uri, model=model, pod_hash=pod_hash, begin=begin, end=end, now=now, most=most)
+        return read_window(
+            self.capture_uri, model=model, pod_hash=pod_hash, begin=begin, end=end, now=now, most=most, wanted=wanted
+        )
+
+    def feedback(self, model: str, begin: datetime, now: datetime) -> Feedback:
+        """What was told since `begin` of a model's answers.
+
+        Raises:
+            StoreError: the log cannot be read.
+        """
+        return read_feedback(self.capture_uri, model=model, begin=begin, now=now)
 
     def reference(self, window: Window) -> Reference:
         """The bundle that answered a window's rows.

@@ -7,7 +7,7 @@ much traffic is sampled over all of its time. Nothing that a part holds raises: 
 
 import time
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Container, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -20,7 +20,7 @@ from obstore.store import ObjectStore
 
 from services.drift.judgement import Party
 from services.drift.listing import MAX_PART_BYTES, brief, evenly, names_between, open_log
-from services.drift.parts import Header, Part, read_part
+from services.drift.parts import Header, Key, Part, read_part
 
 MAX_ROWS = 5000
 CLOCK_SKEW = timedelta(seconds=5)  # nodes that keep time are within a second
@@ -35,7 +35,7 @@ class Window:
 
     Attributes:
         header: of the newest part; None where no part lies in the window.
-        rows, predictions, times: of equal length.
+        rows, predictions, times, keys: of equal length.
         oddities: what was met on the way, one line each.
     """
 
@@ -43,6 +43,7 @@ class Window:
     rows: tuple[Mapping[str, Any], ...] = ()
     predictions: tuple[Mapping[str, Any], ...] = ()
     times: tuple[datetime, ...] = ()
+    keys: tuple[Key, ...] = ()
     oddities: tuple[str, ...] = ()
 
     @property
@@ -72,9 +73,10 @@ def read_window(
     end: datetime,
     now: datetime,
     most: int = MAX_ROWS,
+    wanted: Container[Key] | None = None,
     clock: Callable[[], float] = time.monotonic,
 ) -> Window:
-    """Rows whose time is in [begin, end], at most `most`.
+    """Rows whose time is in [begin, end], at most `most`; of `wanted` keys only where they are given.
 
     Raises:
         StoreError: the log cannot be listed or read.
@@ -89,6 +91,7 @@ def read_window(
         order = iter(evenly(names))
         while batch := list(islice(order, 1 if found.header is None else _AT_ONCE)):
             for name, part in zip(batch, pool.map(lambda name: _part(store, name), batch), strict=True):
+                part = _only(part, wanted)
                 _take(found, part, name, model=model, pod_hash=pod_hash, span=(begin, end, now), most=most)
             if found.n_rows >= most:
                 break
@@ -106,6 +109,12 @@ def _part(store: ObjectStore, name: str) -> Part:
     except (BaseError, OSError) as err:
         return Part(None, [], [f"cannot be read ({brief(err)})"])
     return read_part(data, max_bytes=MAX_PART_BYTES, max_rows=MAX_ROWS)
+
+
+def _only(part: Part, wanted: Container[Key] | None) -> Part:
+    if wanted is None:
+        return part
+    return Part(part.header, [row for row in part.rows if row.key in wanted], part.problems)
 
 
 def _take(
@@ -150,5 +159,6 @@ def _window(found: _Found, most: int) -> Window:
         rows=tuple(row.features for row in rows),
         predictions=tuple(row.prediction for row in rows),
         times=tuple(row.time for row in rows),
+        keys=tuple(row.key for row in rows),
         oddities=oddities[:20],
     )

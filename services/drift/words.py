@@ -34,12 +34,14 @@ CHECKS = {
     "inputs": "Is it sent what it was trained for?",
     "predictions": "Does it answer as announced?",
     "replay": "Does the preview answer as announced?",
+    "quality": "Is it as right as stable, where the truth is known?",
 }
 # What the grey and the outlined bars are, by check; rows that stand apart are compared with stable's.
 LEGENDS = {
     "inputs": ("reference: rows it was trained on", "current: rows sent to it"),
     "predictions": ("announced on held-out rows", "live"),
     "replay": ("announced on held-out rows", "preview against active"),
+    "quality": ("stable's errors on the same rows", "the candidate's errors"),
 }
 APART = ("rows sent to stable", "rows sent to the candidate")
 

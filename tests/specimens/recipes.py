@@ -151,6 +151,8 @@ RECIPES: Mapping[str, Recipe] = {
     "property-stale": _trees("trained on the sales until the middle of 2007", table=until("sold", "2007-06-30")),
     "property-constant": _trees("one tree that learns nothing", {"iterations": 1, "learning_rate": 1e-6}),
     "property-shifted": _trees("prices in another currency", table=scaled("price", 0.6, 0)),
+    # within every limit of what may be announced: only the truth tells
+    "property-fee": _trees("prices as paid out, without the agent's seven per cent", table=scaled("price", 0.93, 0)),
     "property-overconfident": _trees("intervals of half the coverage", declaration=covering(0.5)),
     "property-nan": _trees("no number for the largest lots", graph=nan_above_golden("lot_area")),
     "property-rare": _trees("no number for one neighbourhood", graph=nan_for_category("neighborhood", "IDOTRR")),

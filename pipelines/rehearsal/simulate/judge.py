@@ -22,7 +22,7 @@ from services.drift.judgement import Judgement, undecided
 from services.drift.limits import input_limits, prediction_limits, replay_limits
 from services.drift.predictions import Pairs, PredictionLimits, judge_predictions
 from services.drift.replay import Expected, judge_replay
-from services.drift.requests import InputsRequest, PredictionsRequest, ReplayRequest, parse
+from services.drift.requests import InputsRequest, PredictionsRequest, QualityRequest, ReplayRequest, parse
 from services.drift.sample import Sample, first_of_each
 
 _WORLD_DISTANCE = 0.2  # as in services.drift.assess
@@ -50,6 +50,8 @@ def answer(
     request = parse(dict(body))
     if isinstance(request, ReplayRequest):
         return _replay(request, scenario, captured, now, chance)
+    if isinstance(request, QualityRequest):
+        return undecided("there is no feedback in the window: nobody tells the truth in the simulated world")
     sides = None if scenario.faults.capture_empty else _read(request, captured, now)
     if sides is None:
         return undecided("the capture log holds no row of the candidate in the window")
