@@ -149,8 +149,24 @@ class Replay(Waiting):
     latency_floor_seconds: Positive
 
 
+class Quality(Waiting):
+    """Optional, for models whose truth becomes known: the candidate's loss against stable's on the same rows.
+
+    `min_feedback`: distinct rows whose truth was told. `max_worse`: mean loss above stable's, in units of stable's
+    median error (regression) or as a share of misclassified rows (classification).
+    """
+
+    min_feedback: Count
+    max_worse: Positive
+    alpha: Alpha
+    window: Duration
+
+
 class OnlineGates(Declared):
-    """Gates of a rollout. Each is one AnalysisTemplate; `scrape` is all of theirs."""
+    """Gates of a rollout. Each is one AnalysisTemplate; `scrape` is all of theirs.
+
+    `quality` belongs to the component live-quality, which does not build without it.
+    """
 
     scrape: Scrape
     samples: Samples
@@ -161,3 +177,4 @@ class OnlineGates(Declared):
     inputs: Inputs
     predictions: Predictions
     replay: Replay
+    quality: Quality | None = None

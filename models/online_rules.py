@@ -1,5 +1,6 @@
 """Rules that only several values of gates.yaml's online half together show. Called by `gates_spec`."""
 
+import math
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -22,6 +23,7 @@ def online_problems(online: Mapping[str, Any]) -> Iterator[Problem]:
     yield from _count_problems(online)
     yield from _size_problems(online)
     yield from _time_problems(online)
+    yield from _quality_problems(_gate(online, "quality"))
 
 
 def _count_problems(online: Mapping[str, Any]) -> Iterator[Problem]:
@@ -73,6 +75,14 @@ def _time_problems(online: Mapping[str, Any]) -> Iterator[Problem]:
         if _above(_seconds(gate.get(field)), _seconds(gate.get("stable_window"))):
             rule = f"must not be shorter than {field}, {gate[field]}: it is looked at where that one is empty"
             yield Problem((*_AT, name, "stable_window"), show(gate["stable_window"]), rule)
+
+
+def _quality_problems(quality: Mapping[str, Any]) -> Iterator[Problem]:
+    alpha, rows = quality.get("alpha"), quality.get("min_feedback")
+    if isinstance(alpha, float) and 0 < alpha < 1 and _above(2 * math.log(1 / alpha), rows):
+        least = math.ceil(2 * math.log(1 / alpha))
+        rule = f"must be at least 2 ln(1 / alpha), {least}: fewer rows can tell nothing from chance"
+        yield Problem((*_AT, "quality", "min_feedback"), show(rows), rule)
 
 
 def _gate(online: Mapping[str, Any], name: str) -> Mapping[str, Any]:

@@ -13,6 +13,11 @@ from models.gates_spec import load_gates
 WriteModel = Callable[..., Path]
 Spoil = Callable[[dict[str, Any]], object]
 
+QUALITY = {
+    "min_feedback": 200, "max_worse": 0.2, "alpha": 0.001, "window": "6h", "interval": "5m", "count": 60,
+    "reason": "a fifth of stable's usual error",
+}  # fmt: skip
+
 CASES: list[tuple[str, Spoil, str]] = [
     ("no-reason", lambda o: o["errors"].pop("reason"), "errors.reason: got nothing, required"),
     ("gate-missing", lambda o: o.pop("saturation"), "saturation: got nothing, required"),
@@ -104,6 +109,12 @@ CASES: list[tuple[str, Spoil, str]] = [
         lambda o: o["latency"].update(stable_window="5m"),
         'latency.stable_window: got "5m", must not be shorter than window, 10m',
     ),
+    (
+        "too-little-feedback-to-fail",
+        lambda o: o.update(quality=QUALITY | {"min_feedback": 13}),
+        "quality.min_feedback: got 13, must be at least 2 ln(1 / alpha), 14: fewer rows can tell nothing from chance",
+    ),
+    ("quality-misses", lambda o: o.update(quality={**QUALITY, "max_wors": 1}), "quality.max_wors: got 1, unknown key"),
 ]
 
 
@@ -118,6 +129,14 @@ def test_wrong_online_gates_are_refused_in_one_line(
     found = [problem.removeprefix(f"{folder}/gates.yaml: spec.online.") for problem in caught.value.problems]
     assert len(found) == 1, found
     assert found[0].startswith(line)
+
+
+def test_quality_is_a_gate_of_its_own_choice(write_model: WriteModel, gates: dict[str, Any]) -> None:
+    assert load_gates(write_model(gate=gates)).online.quality is None
+    gates["spec"]["online"]["quality"] = QUALITY
+    read = load_gates(write_model(gate=gates)).online.quality
+    assert read is not None
+    assert (read.min_feedback, read.max_worse) == (200, 0.2)
 
 
 def test_gates_without_an_online_half_are_refused(write_model: WriteModel, gates: dict[str, Any]) -> None:
