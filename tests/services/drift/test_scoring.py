@@ -22,6 +22,8 @@ from services.drift.sources import Sources
 from tests.services.drift.capture_log import Key, keys, leave, tell
 from tests.specimens.making import KEPT, ROOT, made
 
+pytestmark = pytest.mark.slow  # bundles are trained where none are kept
+
 PASS, FAIL, INCONCLUSIVE = Verdict
 ROWS = {"diabetes": 442, "iris": 150, "property": 900}
 PARTIES = {"candidate_hash": "c", "stable_hash": "s", "window": "30m", "alpha": "0.001"}
@@ -57,6 +59,7 @@ def ask(tmp_path: Path) -> Ask:
         *,
         truth: dict[Key, Any] | None = None,
         masked: tuple[str, ...] = (),
+        minutes_ago: float = 0.0,
         **asked: str,
     ) -> Judgement:
         rows, known = world(model)
@@ -64,7 +67,7 @@ def ask(tmp_path: Path) -> Ask:
         leave(tmp_path, made(f"{model}-stable"), pods="s", until=now - timedelta(minutes=9), matrix=rows)
         leave(tmp_path, made(f"{model}-{candidate}"), pods="c", version="2", until=now, masked=masked, matrix=rows)
         if truth != {}:
-            tell(tmp_path, model, known if truth is None else truth, at=now)
+            tell(tmp_path, model, known if truth is None else truth, at=now - timedelta(minutes=minutes_ago))
         request = parse({**PARTIES, **LIMITS[check], "check": check, "model": model, **asked})
         sources = Sources(tmp_path.as_uri(), (KEPT.as_uri(),), tmp_path / "cache")
         return assess(request, sources, now=datetime.now(UTC))
@@ -93,7 +96,6 @@ def test_the_truth_tells_a_worse_model_from_a_better_one(
     assert judged.rows["feedback_elsewhere"] == 0
 
 
-@pytest.mark.slow  # trains three bundles, of two seconds each where none is kept
 def test_labels_of_another_meaning_within_every_announced_limit_fail_here_alone(ask: Ask) -> None:
     for check in ("inputs", "predictions"):
         judged = ask("property", "fee", check, compare="before")
@@ -131,12 +133,13 @@ def test_feedback_that_is_no_truth_is_counted_apart(ask: Ask) -> None:
         ({"truth": {}}, "there is no feedback in the window"),
         ({"truth": {("r0", 0): 1.0}}, "1 distinct rows with feedback in the window, at least 100"),
         ({"truth": {("nobody", 0): 1.0}}, "1 rows have feedback, none of them is the candidate's"),
+        ({"minutes_ago": 31.0}, "there is no feedback in the window"),
         ({"masked": ("age", "sex")}, "the candidate masks age, sex"),
         ({"candidate_hash": "s"}, "the same pods"),
         ({"stable_hash": "t"}, "holds no part of stable"),
         ({"candidate_hash": "d"}, "none of them is the candidate's"),
     ],
-    ids=["none", "little", "of others", "masked", "one hash", "no stable", "no candidate"],
+    ids=["none", "little", "of others", "stale", "masked", "one hash", "no stable", "no candidate"],
 )
 def test_what_is_missing_is_inconclusive(ask: Ask, given: dict[str, Any], words: str) -> None:
     judged = ask("diabetes", "better", **given)
