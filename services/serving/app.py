@@ -48,7 +48,9 @@ def create(state: State, *, lifespan: Lifespan | None = None, capture: Capture |
 
     @app.get("/metadata")
     async def metadata(request: Request) -> Response:
-        return _json(schema.metadata(state.model().bundle, version=version, uri=state.settings.uri))
+        settings = state.settings
+        bundle = state.model().bundle
+        return _json(schema.metadata(bundle, version=version, uri=settings.uri, pods=settings.pod_template_hash))
 
     @app.post("/predict")
     async def predict(request: Request) -> Response:

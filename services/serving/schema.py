@@ -10,11 +10,12 @@ from services.problems import MEDIA_TYPE, TABLE, Kind
 Document = dict[str, Any]
 
 
-def metadata(bundle: Bundle, *, version: str, uri: str) -> dict[str, object]:
-    """What the server answers with, and where it comes from."""
+def metadata(bundle: Bundle, *, version: str, uri: str, pods: str) -> dict[str, object]:
+    """What the server answers with, where it comes from, and as `hash` the pod-template hash `pods` of who answers."""
     manifest = bundle.manifest.model_dump(mode="json")
     kept = ("model", "task", "inputs", "outputs", "classes", "lineage", "libraries", "serving")
-    return {"version": version, "digest": str(bundle.digest), "uri": uri} | {name: manifest[name] for name in kept}
+    served = {"version": version, "digest": str(bundle.digest), "uri": uri, "hash": pods}
+    return served | {name: manifest[name] for name in kept}
 
 
 def example(bundle: Bundle) -> dict[str, object]:

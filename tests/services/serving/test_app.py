@@ -106,6 +106,7 @@ def test_metadata_leads_back_to_the_commit(client: TestClient, regression: Made)
         "7",
         "c" * 40,
     )
+    assert document["hash"] == "local"
     assert [entry["name"] for entry in document["inputs"]] == [feature.name for feature in FEATURES]
 
 
