@@ -21,6 +21,7 @@ from models.rows import encode
 from models.spec import ModelSpec, load_spec
 from pipelines import bundle_files, graph
 from pipelines.lineage import Origin
+from pipelines.rehearsal.simulate.pool import table_file
 from pipelines.table import read_raw
 from pipelines.training import train
 from tests.specimens.recipes import RECIPES, Recipe
@@ -76,7 +77,7 @@ def _prepare(recipe: Recipe, source: Path, data: Path) -> ModelSpec:
     (folder / "model.yaml").write_text(yaml.safe_dump(declared, sort_keys=False))
     spec = load_spec(folder)
     data.mkdir(parents=True)
-    table = read_raw(ROOT / "data" / spec.data.file, spec)
+    table = read_raw(table_file(recipe.model), spec)
     if recipe.table is not None:
         table = recipe.table(table)
     write = table.to_parquet if spec.data.file.endswith(".parquet") else table.to_csv
@@ -114,8 +115,7 @@ def _damage_graph(recipe: Recipe, spec: ModelSpec, folder: Path) -> None:
 @cache
 def _key(model: str) -> str:
     found = hashlib.sha256()
-    spec = load_spec(ROOT / "models" / model)
-    patterns = (*_CODE, f"models/{model}/*.py", f"models/{model}/model.yaml", f"data/{spec.data.file}")
-    for path in sorted({path for pattern in patterns for path in ROOT.glob(pattern)}):
+    patterns = (*_CODE, f"models/{model}/*.py", f"models/{model}/model.yaml")
+    for path in sorted({*(path for pattern in patterns for path in ROOT.glob(pattern)), table_file(model)}):
         found.update(f"{path.relative_to(ROOT)}\0".encode() + path.read_bytes())
     return found.hexdigest()[:16]

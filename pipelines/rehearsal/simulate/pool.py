@@ -17,7 +17,9 @@ from models.bundle import Bundle, open_bundle
 from models.findings import Matrix
 from models.predictor import Predictor
 from models.spec import load_spec
+from pipelines.data import pull
 from pipelines.lineage import Origin
+from pipelines.process import exclusive
 from pipelines.rehearsal.simulate.recipes import Recipe, drifted, recipes
 from pipelines.table import encode_raw, read_raw
 from pipelines.training import train
@@ -88,7 +90,7 @@ def _prepare(recipe: Recipe, scratch: Path) -> None:
     with (folder / "train.py").open("a") as code:
         code.write(recipe.code)
     spec = load_spec(folder)
-    table = read_raw(_ROOT / "data" / spec.data.file, spec)
+    table = read_raw(table_file(recipe.model), spec)
     if recipe.table is not None:
         table = recipe.table(table)
     (scratch / "data").mkdir()
@@ -97,10 +99,24 @@ def _prepare(recipe: Recipe, scratch: Path) -> None:
 
 
 @cache
+def table_file(model: str) -> Path:
+    """The model's table as it lies in data/, pulled by DVC where it does not.
+
+    Raises:
+        DataMismatch: it cannot be had.
+    """
+    file = load_spec(_ROOT / "models" / model).data.file
+    with exclusive(_ROOT / "build" / "bench" / "data.lock"):
+        if not (_ROOT / "data" / file).is_file():
+            pull(_ROOT, file, _ROOT / "build" / "bench" / "data")
+    return _ROOT / "data" / file
+
+
+@cache
 def population(model: str, drift: float) -> Matrix:
     """All encoded rows of the model's table, in a world that moved by `drift`: what traffic is drawn from."""
     spec = load_spec(_ROOT / "models" / model)
-    raw = read_raw(_ROOT / "data" / spec.data.file, spec)
+    raw = read_raw(table_file(model), spec)
     return encode_raw(drifted(model, drift)(raw) if drift else raw, spec)
 
 
@@ -144,8 +160,8 @@ def load_features(model: str) -> tuple[Any, ...]:
 @cache
 def _key(model: str) -> str:
     found = hashlib.sha256()
-    spec = load_spec(_ROOT / "models" / model)
-    patterns = (*_CODE, f"models/{model}/*.py", f"models/{model}/model.yaml", f"data/{spec.data.file}")
-    for path in sorted({path for pattern in patterns for path in _ROOT.glob(pattern)}):
+    patterns = (*_CODE, f"models/{model}/*.py", f"models/{model}/model.yaml")
+    paths = {path for pattern in patterns for path in _ROOT.glob(pattern)}
+    for path in sorted({*paths, table_file(model)}):
         found.update(f"{path.relative_to(_ROOT)}\0".encode() + path.read_bytes())
     return found.hexdigest()[:16]

@@ -12,6 +12,7 @@ import pytest
 from models.findings import Matrix
 from models.spec import load_spec
 from models.verdict import Verdict
+from pipelines.rehearsal.simulate.pool import table_file
 from pipelines.table import encode_raw, plain_list, read_raw
 from services.drift.assess import assess
 from services.drift.entry import Entry
@@ -43,7 +44,7 @@ Ask = Callable[..., Judgement]
 def world(model: str) -> tuple[Matrix, dict[Key, Any]]:
     """Rows of the model's table, and what is true of each, by its key."""
     spec = load_spec(ROOT / "models" / model)
-    raw = read_raw(ROOT / "data" / spec.data.file, spec)
+    raw = read_raw(table_file(model), spec)
     raw = raw.iloc[np.random.default_rng(0).permutation(len(raw))[: ROWS[model]]].reset_index(drop=True)
     return encode_raw(raw, spec), dict(zip(keys(len(raw)), plain_list(raw[spec.target.name]), strict=True))
 
