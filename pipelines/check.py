@@ -12,9 +12,10 @@ from pathlib import Path
 
 from models.errors import GateClosed
 from models.release import Release, read_release, release_path, render_release
+from pipelines.approvals import approvals
 from pipelines.build import build_overlay, objects, rollout
 from pipelines.rehearsal import refs
-from pipelines.standing import refuse_aborted
+from pipelines.standing import refuse_aborted, standings
 
 
 @dataclass(frozen=True)
@@ -26,12 +27,14 @@ class Concern:
         model: the model's name.
         changes: what differs, for a person: `release 2 -> 3`, `gates`, `steps`, `pod template`.
         refusal: why it must not be merged; empty where it may be rehearsed.
+        warning: what a person should know; a release that ran here before, and of which nobody noted how that ended.
     """
 
     environment: str
     model: str
     changes: tuple[str, ...]
     refusal: str = ""
+    warning: str = ""
 
 
 def concerns(root: Path, base: str, head: str) -> list[Concern]:
@@ -47,10 +50,10 @@ def concerns(root: Path, base: str, head: str) -> list[Concern]:
         old, new = Path(scratch) / "base", Path(scratch) / "head"
         refs.export(root, before, old)
         refs.export(root, after, new)
-        return list(_concerns(old, new))
+        return list(_concerns(root, before, old, new))
 
 
-def _concerns(old: Path, new: Path) -> Iterator[Concern]:
+def _concerns(root: Path, base: refs.Ref, old: Path, new: Path) -> Iterator[Concern]:
     for overlay in sorted(new.glob("kustomize/overlays/*/*/kustomization.yaml")):
         environment, model = overlay.parent.parent.name, overlay.parent.name
         release = read_release(new / release_path(environment, model))
@@ -64,7 +67,9 @@ def _concerns(old: Path, new: Path) -> Iterator[Concern]:
             before, after = (_parts(objects(build_overlay(tree, environment, model))) for tree in (old, new))
             changes += [name for name in after if before[name] != after[name]]
         if changes:
-            yield Concern(environment, model, tuple(changes), _refusal(former, release, environment))
+            refusal = _refusal(former, release, environment)
+            warning = "" if refusal or release == former else _unknown(root, base, release, environment)
+            yield Concern(environment, model, tuple(changes), refusal, warning)
 
 
 def _parts(built: list[dict[str, object]]) -> Mapping[str, object]:
@@ -97,3 +102,17 @@ def _refusal(former: Release | None, release: Release, environment: str) -> str:
     except GateClosed as err:
         return str(err)
     return ""
+
+
+def _unknown(root: Path, base: refs.Ref, release: Release, environment: str) -> str:
+    ran = [
+        each.at
+        for each in approvals(root, release.model, release.digest, branch=base.commit)
+        if each.environment == environment
+    ]
+    if not ran or standings(release, environment):
+        return ""
+    return (
+        f"it ran in {environment} before ({ran[0]}) and nobody recorded how that rollout ended: within rollbackWindow "
+        "Argo Rollouts skips every gate for it; if it was aborted, say so with `mainline record`"
+    )

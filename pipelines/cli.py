@@ -160,6 +160,7 @@ def check(
     lines = [
         f"{each.environment} {each.model}: {', '.join(each.changes)}: "
         + (f"refused: {each.refusal}" if each.refusal else f"mainline rehearse {each.model} --env {each.environment}")
+        + (f"; warning: {each.warning}" if each.warning else "")
         for each in found
     ]
     _show(

@@ -27,6 +27,7 @@ from pipelines.jsonfile import read_json
 from pipelines.promote import promote
 from pipelines.serve import Served, serve
 from pipelines.stages import Stage, StageFailed, Stages
+from pipelines.standing import Ending, record
 from pipelines.trace import trace
 
 MODEL = "diabetes"
@@ -66,7 +67,7 @@ class Play:
             self.told.run(run)
 
     def rehearse(self, expected: str) -> None:
-        """Propose for production what staging runs, and rehearse its rollout; an abort is recorded, not merged."""
+        """Propose for production what staging runs, and rehearse its rollout; what is aborted is not merged."""
         with self.stages.stage("rehearse the rollout before the merge") as stage:
             proposal = promote(self.world.origin, MODEL, to="production")
             told = rehearse(self.world, stage, proposal)
@@ -88,6 +89,7 @@ class Play:
             forge.merge(self.world.origin, proposal.branch, APPROVER)
             self.world.pull(stage)
             self.serve(stage, environment)
+            record(MODEL, proposal.version, environment, Ending.COMPLETED, attempt=1)
 
     def serve(self, stage: Stage, environment: str) -> None:
         """Put the environment's server in the place of the one before."""

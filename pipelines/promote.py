@@ -7,7 +7,7 @@ from models.errors import ConfigError, GateClosed
 from models.release import Release, read_release, release_path, render_release
 from pipelines import forge
 from pipelines.gitstore import open_store
-from pipelines.standing import Ending, last, refuse_aborted
+from pipelines.standing import Ending, refuse_aborted, standings
 
 
 def promote(
@@ -58,12 +58,12 @@ def promote(
 
 
 def _another_attempt(release: Release, to: str) -> Release:
-    found = last(release, to)
-    if found is None or found.ending is not Ending.ABORTED:
-        got = "completed" if found else "not there yet"
+    known = standings(release, to)
+    if not known or known[-1].ending is not Ending.ABORTED:
+        got = "completed" if known else "not there yet"
         name = f"{release.model} version {release.version}"
         raise ConfigError([f"again: {name} was {got} in {to}, only an aborted one is tried again"])
-    return replace(release, attempt=str(found.attempt + 1))
+    return replace(release, attempt=str(max(each.attempt for each in known) + 1))
 
 
 def _body(before: Release, after: Release, to: str) -> str:

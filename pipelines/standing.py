@@ -1,4 +1,4 @@
-"""How a version's last rollout ended in an environment, and the check that keeps an aborted one from slipping back.
+"""How a version's rollouts ended in an environment, and the check that keeps an aborted one from slipping back.
 
 Argo Rollouts' `rollbackWindow` looks at creation times alone: with A stable, B aborted and C promoted, a change that
 restores B's release skips every step and gate. So an aborted version is refused before the merge, unless its release
@@ -29,7 +29,7 @@ class Ending(StrEnum):
 
 @dataclass(frozen=True)
 class Standing:
-    """The last rollout of one version in one environment.
+    """How one attempt to roll a version out ended in one environment.
 
     Attributes:
         ending: completed or aborted.
@@ -45,7 +45,7 @@ class Standing:
 
 
 def record(model: str, version: str, environment: str, ending: Ending, *, attempt: int, reason: str = "") -> Standing:
-    """Notes how a rollout ended, over what was noted before.
+    """Notes how a rollout ended, over what was noted of the same attempt before.
 
     Raises:
         ConfigError: no such environment, an attempt below 1, or an abort without a reason.
@@ -61,28 +61,15 @@ def record(model: str, version: str, environment: str, ending: Ending, *, attemp
     if problems:
         raise ConfigError(problems)
     standing = Standing(ending, attempt, reason.strip(), datetime.now(UTC).isoformat(timespec="seconds"))
-    tracking.tag_version(model, version, {_TAG + environment: json.dumps(asdict(standing))})
+    known = _standings(tracking.find_version(model, version).tags, environment)
+    kept = [each for each in known if each.attempt != attempt]
+    text = json.dumps([asdict(each) for each in (*kept, standing)])
+    tracking.tag_version(model, version, {_TAG + environment: text})
     return standing
 
 
-def standing(tags: Mapping[str, str], environment: str) -> Standing | None:
-    """What a version's tags say; None where it was never rolled out there.
-
-    Raises:
-        ConfigError: the tag is not what `record` writes.
-    """
-    text = tags.get(_TAG + environment)
-    if text is None:
-        return None
-    try:
-        found = json.loads(text)
-        return Standing(Ending(found["ending"]), int(found["attempt"]), str(found["reason"]), str(found["at"]))
-    except (ValueError, KeyError, TypeError) as err:
-        raise ConfigError([f"{_TAG}{environment}: got {text!r}, must be what `mainline record` writes"]) from err
-
-
-def last(release: Release, environment: str) -> Standing | None:
-    """How the last rollout of a release's version ended; None before its first.
+def standings(release: Release, environment: str) -> list[Standing]:
+    """How the rollouts of a release's version ended, one an attempt, the last noted at the end; empty before the first.
 
     Raises:
         GateClosed: the registry knows no such version, or knows it with another digest.
@@ -95,22 +82,35 @@ def last(release: Release, environment: str) -> Standing | None:
             f"{release.model} version {release.version} ({release.digest}): {got}; only what training registered is "
             "released: check MLFLOW_TRACKING_URI, and the release.yaml"
         )
-    return standing(version.tags, environment)
+    return _standings(version.tags, environment)
 
 
 def refuse_aborted(release: Release, environment: str) -> None:
-    """Lets a release pass that is new, completed, or of a higher attempt than the one that was aborted.
+    """Lets a release pass that is new, completed, or of a higher attempt than every one that was aborted.
 
     Raises:
-        GateClosed: its last rollout there was aborted.
+        GateClosed: this attempt there, or a later one, was aborted.
     """
     if not release.is_released:
         return
-    found = last(release, environment)
-    if found is None or found.ending is not Ending.ABORTED or int(release.attempt) > found.attempt:
+    known = standings(release, environment)
+    aborted = [each for each in known if each.ending is Ending.ABORTED and each.attempt >= int(release.attempt)]
+    if not aborted:
         return
+    found, following = aborted[-1], max(each.attempt for each in known) + 1
     raise GateClosed(
-        f"{release.model} version {release.version} in {environment}: its last rollout was aborted on {found.at} "
+        f"{release.model} version {release.version} in {environment}: its rollout was aborted on {found.at} "
         f"({found.reason}), and restoring it would skip every gate; release another version, or send it through the "
-        f"gates again with attempt {found.attempt + 1} (mainline promote {release.model} --to {environment} --again)"
+        f"gates again with attempt {following} (mainline promote {release.model} --to {environment} --again)"
     )
+
+
+def _standings(tags: Mapping[str, str], environment: str) -> list[Standing]:
+    text = tags.get(_TAG + environment, "[]")
+    try:
+        return [
+            Standing(Ending(found["ending"]), int(found["attempt"]), str(found["reason"]), str(found["at"]))
+            for found in json.loads(text)
+        ]
+    except (ValueError, KeyError, TypeError) as err:
+        raise ConfigError([f"{_TAG}{environment}: got {text!r}, must be what `mainline record` writes"]) from err

@@ -99,6 +99,16 @@ def test_an_aborted_version_does_not_slip_back_by_a_revert(tree: Path) -> None:
     assert [each.changes for each in concerns(tree, "HEAD~1", "HEAD")] == [("attempt 1 -> 2 of release 2",)]
 
 
+def test_a_release_that_ran_before_and_of_which_nothing_is_recorded_is_warned_of(tree: Path) -> None:
+    release(tree, version(2))
+    git(tree, "revert", "--no-edit", "HEAD")
+    (found,) = concerns(tree, "HEAD~1", "HEAD")
+    assert "nobody recorded how that rollout ended" in found.warning
+    record("iris", "1", "production", Ending.COMPLETED, attempt=1)
+    (found,) = concerns(tree, "HEAD~1", "HEAD")
+    assert (found.refusal, found.warning) == ("", "")
+
+
 def test_an_aborted_release_that_main_still_names_is_not_refused_for_another_change(tree: Path) -> None:
     release(tree, version(2))
     record("iris", "2", "production", Ending.ABORTED, attempt=1, reason="latency")
