@@ -184,11 +184,18 @@ def _at(root: Path, name: str, commit: str) -> Ref:
     return Ref(name, commit, git(root, "rev-parse", f"{commit}^{{tree}}"))
 
 
+def _holds(root: Path, later: Ref, earlier: Ref) -> bool:
+    ancestor = ["git", "-C", str(root), "merge-base", "--is-ancestor", earlier.commit, later.commit]
+    return subprocess.run(ancestor, check=False, capture_output=True).returncode == 0
+
+
 def _merged(root: Path, base: Ref, head: Ref) -> Ref:
     """The head with the tree that merging it into the base gives: that is what would be deployed."""
-    ancestor = ["git", "-C", str(root), "merge-base", "--is-ancestor", base.commit, head.commit]
-    if subprocess.run(ancestor, check=False, capture_output=True).returncode == 0:
+    if _holds(root, head, base):
         return head
+    if _holds(root, base, head):
+        said = f"{base.name} has all of it, so a merge changes nothing"
+        raise ConfigError([f"{head.name}: {said}; for a step back, name the branch of a revert"])
     merge = ["git", "-C", str(root), "merge-tree", "--write-tree", "--no-messages", base.commit, head.commit]
     done = subprocess.run(merge, capture_output=True, text=True, check=False)
     if done.returncode != 0:

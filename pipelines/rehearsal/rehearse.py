@@ -33,6 +33,9 @@ __all__ = ["Request", "rehearse"]
 _PROLOGUE_SECONDS = 4.0
 # So that the last sample shows where the traffic went.
 _EPILOGUE_SECONDS = 1.6
+# The rehearsal's own check of the gates, by what callers saw: so many failed requests are no accident of a connection.
+_CALLERS_ERRORS = 5
+_CALLERS_SHARE = 0.01
 
 
 def rehearse(root: Path, request: Request, *, repo: str, console: Console) -> Rehearsal:
@@ -59,10 +62,10 @@ def rehearse(root: Path, request: Request, *, repo: str, console: Console) -> Re
             _keep_logs(folder / "work", folder / "logs")
             if not request.keep:
                 shutil.rmtree(folder / "work", ignore_errors=True)
-    rehearsal = replace(rehearsal, took_seconds=round(time.monotonic() - begun, 1))
-    rehearsal.write(folder / "rehearsal.json")
-    report.write(rehearsal, folder / "report.html")
-    (folder / "summary.md").write_text(summary(rehearsal), encoding="utf-8")
+        rehearsal = replace(rehearsal, took_seconds=round(time.monotonic() - begun, 1))
+        rehearsal.write(folder / "rehearsal.json")
+        report.write(rehearsal, folder / "report.html")
+        (folder / "summary.md").write_text(summary(rehearsal), encoding="utf-8")
     return rehearsal
 
 
@@ -146,10 +149,14 @@ class _Rehearsing:
 def _told(blank: Rehearsal, outcome: Outcome, world: RealWorld, traffic: TrafficUsed) -> Rehearsal:
     """The record of a walk."""
     seen = {name: world.traffic.tally.seen(name) for name in world.servers}
+    ending, reason = outcome.ending, outcome.reason
+    blind = unseen(seen["candidate"].requests, seen["candidate"].errors) if ending is Ending.PROMOTED else ""
+    if blind:
+        ending, reason = Ending.PAUSED, blind
     return replace(
         blank,
-        ending=outcome.ending.value,
-        reason=outcome.reason,
+        ending=ending.value,
+        reason=reason,
         gate=outcome.gate,
         template=outcome.template,
         step=outcome.step,
@@ -163,6 +170,16 @@ def _told(blank: Rehearsal, outcome: Outcome, world: RealWorld, traffic: Traffic
         marks=account.marks(outcome),
         measurements=account.measurements(outcome),
         points=account.points(world.samples),
+    )
+
+
+def unseen(requests: int, errors: int) -> str:
+    """What callers of a promoted candidate saw and no gate did; empty where there was nothing."""
+    if errors < _CALLERS_ERRORS or errors < _CALLERS_SHARE * requests:
+        return ""
+    return (
+        f"every gate passed, and yet {errors:,} of {requests:,} requests to the candidate failed for their callers: "
+        "the gates have a blind spot here, so a person decides"
     )
 
 

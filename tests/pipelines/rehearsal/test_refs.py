@@ -76,6 +76,14 @@ def test_head_that_does_not_merge_is_refused(repository: Repository) -> None:
         repository.choose(head="proposal")
 
 
+def test_head_that_main_has_already_is_refused(repository: Repository) -> None:
+    older = repository.git("rev-parse", "main")
+    repository.write(PATH, render_release(release("2")))
+    repository.commit("release 2", branch="newer")
+    with pytest.raises(ConfigError, match=r"newer has all of it.*the branch of a revert"):
+        refs.choose(repository.root, MODEL, ENVIRONMENT, base="newer", head=older, repo="")
+
+
 def test_unknown_ref_is_refused_with_those_there_are(repository: Repository) -> None:
     with pytest.raises(ConfigError, match="mian: no such branch or commit; there are main"):
         repository.choose(base="mian", head="main")
