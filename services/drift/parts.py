@@ -15,9 +15,10 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from services import replayed
+
 _MAX_LINE = 2**20
-# How request ids of the judge's own requests begin: a preview's window would hold what was replayed to it, not traffic.
-REPLAYED = "replay-"
+REPLAYED = replayed.PREFIX
 # Of a row: its request's id, and its place in the request.
 Key = tuple[str, int]
 
@@ -77,7 +78,7 @@ def read_part(data: bytes, *, max_bytes: int, max_rows: int) -> Part:
         row = _row(line)
         if row is None:
             wrong += 1
-        elif not row.request_id.startswith(REPLAYED):
+        elif not replayed.is_replayed(row.request_id):
             rows.append(row)
         if len(rows) >= max_rows:
             break

@@ -11,6 +11,7 @@ from starlette.responses import HTMLResponse, Response
 
 from services import body
 from services.problems import Problem, encode, warnings
+from services.replayed import is_replayed
 from services.serving import docs, refusals, schema
 from services.serving.answer import answer
 from services.serving.capture import Capture
@@ -27,7 +28,7 @@ def create(state: State, *, lifespan: Lifespan | None = None, capture: Capture |
     Args:
         state: what the routes read.
         lifespan: what runs around it: loading at the start, flushing at the end.
-        capture: receives answered requests; None where nothing is captured.
+        capture: receives answered requests, the judge's own apart; None where nothing is captured.
     """
     # FastAPI's own pages describe what it reads from signatures; ours describe the model's features.
     app = FastAPI(lifespan=lifespan, openapi_url=None, docs_url=None, redoc_url=None, redirect_slashes=False)
@@ -59,10 +60,11 @@ def create(state: State, *, lifespan: Lifespan | None = None, capture: Capture |
         raw = await body.read(request, max_bytes=limits.max_body_bytes, seconds=state.settings.body_seconds)
         rows = rows_of(body.parse(raw), served.feature_names, max_rows=limits.max_rows)
         answered = await answer(served, rows)
-        state.metrics.rows.inc(len(rows))
         request_id = request.state.request_id
-        if capture is not None:
-            capture.offer(request_id, rows, answered.predictions, body_bytes=len(raw))
+        if not is_replayed(request_id):
+            state.metrics.rows.inc(len(rows))
+            if capture is not None:
+                capture.offer(request_id, rows, answered.predictions, body_bytes=len(raw))
         told = {"predictions": answered.predictions, "warnings": warnings(answered.warnings)}
         return _json({**identity, "request_id": request_id, **told})
 

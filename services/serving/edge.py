@@ -10,6 +10,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from services.logs import log
 from services.problems import Kind, Problem, render
+from services.replayed import is_replayed
 from services.serving.metrics import Outcome
 from services.serving.state import State
 
@@ -21,6 +22,9 @@ class Edge:
 
     Every answer carries `X-Request-Id` (the caller's, where it is plain and short, else a new one), `Mainline-Digest`,
     and while draining `Connection: close`: a kept-alive connection would lose the request that its caller sends next.
+
+    Requests to /predict are counted and timed, the judge's own apart (`services.replayed`): those are in flight while
+    they are handled, and no traffic. A caller that names its requests as the judge does hides only itself.
     """
 
     def __init__(self, app: ASGIApp, state: State) -> None:
@@ -64,17 +68,19 @@ class Edge:
             status = 500
         finally:
             if counted:
-                self._end(status, time.perf_counter() - begun)
+                self._end(request_id, status, time.perf_counter() - begun)
 
     def _begin(self) -> None:
         self._state.last_request = time.monotonic()
         self._state.in_flight += 1
         self._state.metrics.in_flight.inc()
 
-    def _end(self, status: int, seconds: float) -> None:
+    def _end(self, request_id: str, status: int, seconds: float) -> None:
         self._state.in_flight -= 1
         metrics = self._state.metrics
         metrics.in_flight.dec()
+        if is_replayed(request_id):
+            return
         outcome = _outcome(status)
         metrics.requests[outcome].inc()
         if outcome is Outcome.ANSWERED:

@@ -1,5 +1,7 @@
 """What the server measures, for gates, alerts and the autoscaler. Labels are `model` and `model_version`, never ids.
 
+The judge's own requests (`services.replayed`) are in flight while they are handled; nothing else counts them.
+
 The digest is a label of `mainline_model_info` alone, to be joined where it is wanted.
 """
 

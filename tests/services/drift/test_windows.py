@@ -12,8 +12,8 @@ import pytest
 
 from models.store import StoreError, write_bytes
 from services.drift.listing import evenly
-from services.drift.parts import REPLAYED
 from services.drift.windows import Window, read_window
+from services.replayed import PREFIX
 
 NOW = datetime(2026, 3, 1, 12, 5, tzinfo=UTC)
 DIGEST = "sha256:" + "a" * 64
@@ -85,7 +85,7 @@ def test_rows_before_and_after_the_window_are_left_though_their_part_is_read(tmp
 
 def test_what_the_judge_itself_sent_is_no_traffic(tmp_path: Path, write: Write) -> None:
     write(NOW - timedelta(minutes=1), 10)
-    write(NOW - timedelta(minutes=2), 7, request_id=f"{REPLAYED}5f")
+    write(NOW - timedelta(minutes=2), 7, request_id=f"{PREFIX}5f")
     found = _read(tmp_path)
     assert len(found.rows) == 10
     assert found.oddities == ()

@@ -2,6 +2,7 @@
 
 import json
 import math
+import random
 from typing import Any
 
 import numpy as np
@@ -10,7 +11,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from starlette.testclient import TestClient
 
+from services.replayed import PREFIX
 from services.serving.app import create
+from services.serving.capture import Capture
 from services.serving.state import State
 from tests.services.serving.conftest import FEATURES, ROW, Made, loaded_state, metric
 
@@ -38,6 +41,27 @@ def test_each_shape_is_answered_alike(client: TestClient, regression: Made, body
     assert metric(client, "mainline_predicted_rows_total", 'model="house"', 'model_version="7"') == n_rows
     assert metric(client, "mainline_requests_total", 'outcome="answered"') == 1
     assert metric(client, "mainline_request_duration_seconds_count") == 1
+
+
+def test_judges_own_requests_are_answered_and_are_no_traffic(state: State) -> None:
+    taken: list[str] = []
+
+    class Taking(Capture):
+        def offer(self, request_id: str, *arguments: object, **named: object) -> None:
+            taken.append(request_id)
+
+    capture = Taking(state.settings, state.metrics, write=lambda uri, data: None, rng=random.Random(1))  # noqa: S311
+    client = TestClient(create(state, capture=capture))
+    for request_id in (f"{PREFIX}1", "r1", f"x-{PREFIX}1"):
+        answer = client.post("/predict", json=ROW, headers={"X-Request-Id": request_id})
+        assert (answer.status_code, answer.headers["x-request-id"]) == (200, request_id)
+    assert client.post("/predict", json={}, headers={"X-Request-Id": f"{PREFIX}2"}).status_code == 422
+    assert taken == ["r1", f"x-{PREFIX}1"]
+    assert metric(client, "mainline_requests_total", 'outcome="answered"') == 2
+    assert metric(client, "mainline_requests_total", 'outcome="refused"') == 0
+    assert metric(client, "mainline_request_duration_seconds_count") == 2
+    assert metric(client, "mainline_predicted_rows_total") == 2
+    assert (metric(client, "mainline_requests_in_flight"), state.in_flight) == (0, 0)
 
 
 def test_classification_is_answered_by_class_and_probabilities(classification: Made) -> None:
