@@ -1,9 +1,21 @@
 """All rules, by number. A number is never given twice: ignores, SARIF and people speak of rules by it."""
 
 from pipelines.lint.finding import Rule
-from pipelines.lint.rules import blue_green, conditions, empty, jobs, limits, pods, queries, references, schema, steps
+from pipelines.lint.rules import (
+    blue_green,
+    conditions,
+    empty,
+    jobs,
+    limits,
+    pods,
+    queries,
+    references,
+    schema,
+    sides,
+    steps,
+)
 
-_GROUPS = (limits, conditions, empty, queries, steps, blue_green, jobs, references, pods, schema)
+_GROUPS = (limits, conditions, empty, queries, steps, blue_green, jobs, references, pods, schema, sides)
 RULES: tuple[Rule, ...] = tuple(
     sorted((rule for group in _GROUPS for rule in group.RULES), key=lambda rule: rule.number)
 )

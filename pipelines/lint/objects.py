@@ -63,6 +63,10 @@ class Origin(StrEnum):
     UNKNOWN = "unknown"
 
 
+# Fields of a Rollout that hold the hashes.
+_HASHES = {"status.stableRS": Origin.STABLE, "status.currentPodHash": Origin.LATEST}
+
+
 @dataclass(frozen=True)
 class Argument:
     """An argument as a template will see it; `value` only where it is literal."""
@@ -161,4 +165,7 @@ def argument(node: Node) -> Argument:
     pod = source.at("podTemplateHashValue").text
     if pod in ("Latest", "Stable"):
         return Argument(name, Origin.LATEST if pod == "Latest" else Origin.STABLE, "", node)
+    path = source.at("fieldRef", "fieldPath").text
+    if path in _HASHES:
+        return Argument(name, _HASHES[path], "", node)
     return Argument(name, Origin.ELSEWHERE if source else Origin.UNKNOWN, "", node)

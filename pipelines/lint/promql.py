@@ -22,6 +22,8 @@ _DURATION_BEFORE = re.compile(r"(\[\s*|\[[^\]\"']*:\s*|\boffset\s+-?)$")
 LONGEST = 6_000
 DEEPEST = 60
 MOST_OPERATORS = 500
+# `x == x` is a way to take NaN away, and compares nothing.
+_COMPARE = ("-", "/", "%", "<", ">", "<=", ">=")
 _OPERATOR = re.compile(r"[-+*/%^=<>]|\b(?:and|or|unless)\b")
 
 
@@ -40,6 +42,7 @@ class Query:
         fallback: what it answers where there is no data (`or vector(0)`); None where that is an empty list.
         nan: why it can be NaN; empty where it cannot.
         counted: it looks at counters over a window, so that it needs samples of the time since the canary began.
+        itself: the part that has the same question on both sides; empty where there is none.
     """
 
     selectors: tuple[tuple[Matcher, ...], ...]
@@ -48,6 +51,7 @@ class Query:
     fallback: float | None
     nan: frozenset[Nan]
     counted: bool
+    itself: str = ""
 
 
 def fill(query: str, arguments: Mapping[str, Argument]) -> str:
@@ -83,9 +87,26 @@ def read(query: str) -> Query:
     try:
         found = tuple(selectors(tree))
         counted = any(isinstance(each, promql.MatrixSelector) for each in below(tree))
-        return Query(found, scalar(tree), several(tree, frozenset()), fallback(tree), frozenset(nan(tree)), counted)
+        wide, instead, unclear = several(tree, frozenset()), fallback(tree), frozenset(nan(tree))
+        return Query(found, scalar(tree), wide, instead, unclear, counted, _itself(tree))
     except RecursionError as err:
         raise NotPromql("nested too deep") from err
+
+
+def _itself(tree: promql.Expr) -> str:
+    for each in below(tree):
+        if isinstance(each, promql.BinaryExpr) and str(each.op) in _COMPARE and any(selectors(each.lhs)):
+            left, right = _bare(each.lhs), _bare(each.rhs)
+            if left == right:
+                return f"{left} {each.op} {right}"
+    return ""
+
+
+def _bare(node: promql.Expr) -> str:
+    """A part as it is printed, without the brackets around it."""
+    while isinstance(node, promql.ParenExpr):
+        node = node.expr
+    return " ".join(node.prettify().split())
 
 
 def _depth(query: str) -> int:
