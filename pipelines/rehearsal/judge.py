@@ -25,6 +25,7 @@ def launch(home: Path, url: str, *, capture: str, stores: set[str]) -> Child:
     environment = inherited | {
         "MAINLINE_CAPTURE_URI": capture,
         "MAINLINE_BUNDLE_STORES": " ".join(sorted(stores)),
+        "MAINLINE_REPLAY_HOSTS": "127.0.0.1",
         "MAINLINE_CACHE_DIR": str(home / "cache"),
         "MAINLINE_REPORTS_DIR": str(home / "reports"),
         "MAINLINE_HOST": "127.0.0.1",

@@ -2,21 +2,30 @@
 
 import http.client
 import json
+import re
 import time
 import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, Self
-from urllib.parse import urlsplit
 
 from models.errors import MainlineError
+from services.drift.connection import Connection
 from services.drift.parts import REPLAYED
 from services.drift.replay import Reply
 
 ASK_SECONDS = 2.0
-_MAX_BYTES = 2**20
 _AGAIN_SECONDS = 0.2
+_NAMED = {"User-Agent": "mainline-judge"}
+# What a server says of itself is told on, so it has to look like what it is.
+_FORMS = {
+    "model": re.compile(r"[a-z][a-z0-9]{0,99}"),
+    "version": re.compile(r"[A-Za-z0-9._-]{1,63}"),
+    "digest": re.compile(r"sha256:[0-9a-f]{64}"),
+    "uri": re.compile(r"[!-~]{1,1000}"),
+    "hash": re.compile(r"[a-z0-9]{0,63}"),
+}
 
 
 class NotReached(MainlineError):  # noqa: N818  (what happened)
@@ -25,22 +34,21 @@ class NotReached(MainlineError):  # noqa: N818  (what happened)
 
 @dataclass(frozen=True)
 class Identity:
-    """What a server says that it serves."""
+    """What a server says that it serves, and the pod-template hash of the pod that says so; empty where it has none."""
 
     model: str
     version: str
     digest: str
     uri: str
+    hash: str
 
 
 class Caller:
     """Asks one server, over one connection. For one thread."""
 
     def __init__(self, url: str) -> None:
-        parts = urlsplit(url)
-        kind = http.client.HTTPSConnection if parts.scheme == "https" else http.client.HTTPConnection
-        self._connection = kind(parts.hostname or "", parts.port, timeout=ASK_SECONDS)
-        self._path = parts.path.rstrip("/")
+        self._url = url
+        self._connection = Connection(url, seconds=ASK_SECONDS)
 
     def __enter__(self) -> Self:
         return self
@@ -57,41 +65,43 @@ class Caller:
             reply = self._post(body)
         return reply
 
-    def get(self, path: str) -> tuple[int, Any]:
-        """Status and JSON document.
+    def identity(self) -> Identity:
+        """Who answers on this connection.
 
         Raises:
-            OSError, http.client.HTTPException, ValueError: there is none.
+            NotReached: it does not say.
         """
-        self._connection.request("GET", self._path + path)
-        answer = self._connection.getresponse()
-        return answer.status, json.loads(answer.read(_MAX_BYTES))
+        at = f"{self._url}/metadata"
+        try:
+            status, told = self._connection.call("GET", "/metadata", headers=_NAMED)
+            document = json.loads(told) if status == 200 else None
+        except (OSError, http.client.HTTPException, ValueError, RecursionError) as err:
+            raise NotReached(f"{at}: {type(err).__name__}; see its service and network policy") from err
+        if status != 200:
+            raise NotReached(f"{at}: answers {status}; is it ready?")
+        if not isinstance(document, dict):
+            raise NotReached(f"{at}: is no server of predictions; see the address")
+        told_by_name = {"hash": "", **document}
+        for name, form in _FORMS.items():
+            value = told_by_name.get(name)
+            if not isinstance(value, str) or not form.fullmatch(value):
+                raise NotReached(f"{at}: tells no {name} that is one; see the address")
+        return Identity(**{name: told_by_name[name] for name in _FORMS})
 
     def _post(self, body: bytes) -> Reply:
         started = time.perf_counter()
+        headers = {"Content-Type": "application/json", "X-Request-Id": f"{REPLAYED}{uuid.uuid4().hex}", **_NAMED}
         try:
-            self._connection.request(
-                "POST",
-                f"{self._path}/predict",
-                body,
-                {
-                    "Content-Type": "application/json",
-                    "User-Agent": "mainline-judge",
-                    "X-Request-Id": f"{REPLAYED}{uuid.uuid4().hex}",
-                },
-            )
-            answer = self._connection.getresponse()
-            told = answer.read(_MAX_BYTES)
+            status, told = self._connection.call("POST", "/predict", body, headers)
         except (OSError, http.client.HTTPException):
-            self._connection.close()  # the next request opens it again
             return Reply(0, time.perf_counter() - started)
         seconds = time.perf_counter() - started
-        if answer.status != 200:
-            return Reply(answer.status, seconds)
+        if status != 200:
+            return Reply(status, seconds)
         try:
             document = json.loads(told)
             return Reply(200, seconds, str(document["digest"]), dict(document["predictions"][0]))
-        except (ValueError, KeyError, TypeError, IndexError):
+        except (ValueError, KeyError, TypeError, IndexError, RecursionError):
             return Reply(200, seconds, prediction={})
 
 
@@ -101,11 +111,5 @@ def identity(url: str) -> Identity:
     Raises:
         NotReached: it does not say.
     """
-    try:
-        with Caller(url) as caller:
-            status, document = caller.get("/metadata")
-        if status != 200:
-            raise NotReached(f"{url}/metadata: answers {status}; is it ready?")
-        return Identity(*(str(document[name]) for name in ("model", "version", "digest", "uri")))
-    except (OSError, http.client.HTTPException, ValueError, KeyError, TypeError) as err:
-        raise NotReached(f"{url}/metadata: {type(err).__name__}: {err}; see its service and network policy") from err
+    with Caller(url) as caller:
+        return caller.identity()

@@ -75,26 +75,25 @@ class Expected:
 
 def judge_replay(exchanges: Sequence[Exchange], expected: Expected, limits: ReplayLimits) -> Judgement:
     """The judgement on the replies to distinct rows; `Exchange.row` is the row's index in `expected.own`."""
-    stable = [each for each in exchanges if each.stable.status == 200 and each.stable.digest == expected.stable_digest]
-    ours = [each for each in stable if each.candidate.digest in ("", expected.candidate_digest)]
+    ours = [each for each in exchanges if each.stable.status == 200]
     failed = [each for each in ours if each.candidate.status != 200]
     good = [each for each in ours if each.candidate.status == 200 and each.candidate.prediction is not None]
-    rows = {"sent": len(exchanges), "stable": len(stable), "candidate": len(good), "candidate_failed": len(failed)}
-    warnings: tuple[str, ...] = ()
-    if len(ours) < len(stable):
-        warnings = (f"{len(stable) - len(ours)} replies of the preview are of another bundle: left out",)
+    rows = {"sent": len(exchanges), "stable": len(ours), "candidate": len(good), "candidate_failed": len(failed)}
+    mixed = _mixed(exchanges, expected)
+    if mixed:
+        return undecided(mixed, rows=rows)
     slow = _crawls(good, limits)
     if slow:
-        return Judgement(verdict=Verdict.FAIL, reason=slow, rows=rows, method=METHOD, warnings=warnings)
+        return Judgement(verdict=Verdict.FAIL, reason=slow, rows=rows, method=METHOD)
     if len(ours) < (_FAILURES if len(failed) >= _FAILURES else limits.min_pairs):
         reason = f"{len(ours)} rows were answered by both within the time, at least {limits.min_pairs} are needed"
-        return undecided(reason, rows=rows, warnings=warnings)
+        return undecided(reason, rows=rows)
     if all(each.candidate.status == 0 for each in ours):
         return undecided("the preview cannot be reached: see its service and network policy", rows=rows)
     numbers = _numbers(ours, good, failed)
     verdict, reason = _faults(numbers, failed, limits)
     if verdict is Verdict.FAIL:
-        return Judgement(verdict=verdict, reason=reason, numbers=numbers, rows=rows, method=METHOD, warnings=warnings)
+        return Judgement(verdict=verdict, reason=reason, numbers=numbers, rows=rows, method=METHOD)
     pairs = Pairs(*(_answers(good, side, expected.manifest) for side in ("candidate", "stable")))
     own = Pairs(pairs.candidate, expected.own.at(np.array([each.row for each in good], dtype=np.intp)))
     judged = judge_predictions(pairs, expected.announced, limits.predictions, own=own)
@@ -103,8 +102,18 @@ def judge_replay(exchanges: Sequence[Exchange], expected: Expected, limits: Repl
         numbers={**judged.numbers, **numbers},
         rows={**judged.rows, **rows},
         method=(*METHOD, *judged.method),
-        warnings=(*warnings, *judged.warnings),
     )
+
+
+def _mixed(exchanges: Sequence[Exchange], expected: Expected) -> str:
+    """How many replies are of another bundle than the server's; empty where none is, as far as they tell."""
+    digests = {"candidate": expected.candidate_digest, "stable": expected.stable_digest}
+    for side, name in (("candidate", "preview"), ("stable", "active")):
+        replies: list[Reply] = [getattr(each, side) for each in exchanges]
+        others = sum(reply.digest not in ("", digests[side]) for reply in replies)
+        if others:
+            return f"{others} of {len(replies)} replies of the {name} are of another bundle: see its service's selector"
+    return ""
 
 
 def _crawls(good: Sequence[Exchange], limits: ReplayLimits) -> str:

@@ -16,13 +16,13 @@ import numpy as np
 from models.errors import MainlineError
 from models.rows import decode
 from services.drift import twins
-from services.drift.caller import ASK_SECONDS, Caller, Identity, identity
+from services.drift.caller import ASK_SECONDS, Caller, Identity, NotReached, identity
 from services.drift.captured import encoded
 from services.drift.judgement import Judgement, Party, undecided
 from services.drift.limits import replay_limits
-from services.drift.references import Reference
+from services.drift.references import NotAllowed, Reference
 from services.drift.replay import Exchange, Expected, judge_replay
-from services.drift.requests import ReplayRequest
+from services.drift.requests import ReplayRequest, origin
 from services.drift.sample import Sample, first_of_each
 from services.drift.sources import Sources
 
@@ -40,17 +40,26 @@ def assess_replay(request: ReplayRequest, sources: Sources, *, now: datetime) ->
     Raises:
         MainlineError: a server or a bundle cannot be had.
     """
+    for url in (request.candidate_url, request.stable_url):
+        if not sources.may_ask(origin(url)[0]):
+            return undecided(f"{url}: the judge may not ask this host; see MAINLINE_REPLAY_HOSTS")
     candidate, stable = identity(request.candidate_url), identity(request.stable_url)
-    for name, found in (("preview", candidate), ("active", stable)):
-        if found.model != request.model:
-            return undecided(f"the {name} serves {found.model!r}, not {request.model!r}: see its address")
-    reference = sources.references.get(model=request.model, uri=candidate.uri, digest=candidate.digest)
-    former = sources.references.get(model=request.model, uri=stable.uri, digest=stable.digest)
+    stranger = _stranger(request, candidate, stable)
+    if stranger:
+        return undecided(stranger)
+    try:
+        reference = sources.references.get(model=request.model, uri=candidate.uri, digest=candidate.digest)
+        former = sources.references.get(model=request.model, uri=stable.uri, digest=stable.digest)
+    except NotAllowed:  # what a server says of itself is not told on
+        return undecided("preview or active names a bundle outside of the stores; see MAINLINE_BUNDLE_STORES")
     announced = twins.announced(reference, former)
     if announced is None:
         return undecided("stable needs features, or knows classes, that the candidate does not: a person decides")
     sample, source = _rows(request, sources, reference, former, now)
-    exchanges = _send(request, sample, reference, former)
+    try:
+        exchanges = _send(request, sample, (reference, former), (candidate, stable))
+    except _MixedError as err:
+        return undecided(str(err))
     own = reference.answers(sample.matrix)
     expected = Expected(reference.bundle.manifest, candidate.digest, stable.digest, own, announced)
     judged = judge_replay(exchanges, expected, replay_limits(request))
@@ -60,6 +69,23 @@ def assess_replay(request: ReplayRequest, sources: Sources, *, now: datetime) ->
         candidate=_party(candidate, request.candidate_hash),
         stable=_party(stable, request.stable_hash),
     )
+
+
+class _MixedError(MainlineError):
+    """More than one server answers at an address."""
+
+
+def _stranger(request: ReplayRequest, candidate: Identity, stable: Identity) -> str:
+    """Why these are not the two that were asked about; empty where they are."""
+    sides = (("preview", candidate, request.candidate_hash), ("active", stable, request.stable_hash))
+    for name, found, pod_hash in sides:
+        if found.model != request.model:
+            return f"the {name} serves another model than {request.model}: see its address"
+        if not found.hash:
+            return f"the {name} does not tell the hash of its pods: it cannot be told from other pods"
+        if found.hash != pod_hash:
+            return f"the {name} is answered by other pods than those of hash {pod_hash}: see its service's selector"
+    return ""
 
 
 def _party(found: Identity, pod_hash: str) -> Party:
@@ -89,10 +115,16 @@ def _rows(
     return Sample(taken.features, taken.matrix[np.concatenate([chosen, filled])]), source
 
 
-def _send(request: ReplayRequest, sample: Sample, reference: Reference, former: Reference) -> list[Exchange]:
-    """Replies to as many rows as the time allows."""
+def _send(
+    request: ReplayRequest, sample: Sample, bundles: tuple[Reference, Reference], expected: tuple[Identity, Identity]
+) -> list[Exchange]:
+    """Replies to as many rows as the time allows.
+
+    Raises:
+        _MixedError: a connection is answered by others than `expected`.
+    """
     rows = decode(sample.matrix, sample.features)
-    names = [{feature.name for feature in bundle.features} for bundle in (reference, former)]
+    names = [{feature.name for feature in bundle.features} for bundle in bundles]
     bodies: list[tuple[Row, Row]] = []
     for row in rows:
         ours, theirs = ({name: value for name, value in row.items() if name in known} for known in names)
@@ -100,7 +132,7 @@ def _send(request: ReplayRequest, sample: Sample, reference: Reference, former: 
     until = time.monotonic() + SEND_SECONDS
     shares = [range(first, len(bodies), AT_ONCE) for first in range(AT_ONCE)]
     with ThreadPoolExecutor(AT_ONCE) as pool:
-        send = partial(_send_share, request, bodies, until=until)
+        send = partial(_send_share, request, bodies, expected, until=until)
         exchanges = [exchange for share in pool.map(send, shares) for exchange in share]
     return _asked_again(request, bodies, exchanges)
 
@@ -121,10 +153,17 @@ def _asked_again(
 
 
 def _send_share(
-    request: ReplayRequest, bodies: Sequence[tuple[Row, Row]], share: range, *, until: float
+    request: ReplayRequest,
+    bodies: Sequence[tuple[Row, Row]],
+    expected: tuple[Identity, Identity],
+    share: range,
+    *,
+    until: float,
 ) -> list[Exchange]:
     exchanges = []
     with Caller(request.candidate_url) as candidate, Caller(request.stable_url) as stable:
+        _met(candidate, "preview", expected[0])
+        _met(stable, "active", expected[1])
         for number in share[:_WARM_UP]:
             if time.monotonic() > until - SEND_SECONDS / 2:
                 break
@@ -141,3 +180,13 @@ def _send_share(
                 former = stable.ask(theirs, until=until)
                 exchanges.append(Exchange(number, candidate.ask(ours, until=until), former))
     return exchanges
+
+
+def _met(caller: Caller, name: str, expected: Identity) -> None:
+    """A service spreads connections over its pods, and keeps each with one: so each is asked who answers."""
+    try:
+        found = caller.identity()
+    except NotReached:
+        return  # its replies will tell
+    if found != expected:
+        raise _MixedError(f"several versions answer as the {name}: see its service's selector, or wait for its rollout")

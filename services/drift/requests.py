@@ -5,16 +5,18 @@ A request that breaks a rule is the caller's error (4xx); all that goes wrong la
 
 import re
 from datetime import timedelta
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, BeforeValidator, Field, StringConstraints, TypeAdapter
+from pydantic import AfterValidator, BeforeValidator, Field, StringConstraints, TypeAdapter, model_validator
 
 from models.declaration import Declared
 
-_PARTS = re.compile(r"(\d+(?:\.\d+)?)(ms|[smhdw])")
+_PARTS = re.compile(r"([0-9]{1,12}(?:\.[0-9]{1,12})?)(ms|[smhdw])")
 _SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86_400.0, "w": 604_800.0}
 MAX_WINDOW = timedelta(days=7)
+_TOO_LONG = 2 * MAX_WINDOW.total_seconds()  # what is longer is refused all the same, and some is no timedelta
+_SERVER = re.compile(r"https?://([A-Za-z0-9](?:[A-Za-z0-9.-]{0,251}[A-Za-z0-9])?)(?::([0-9]{1,5}))?/?")
 
 
 def duration(value: object) -> object:
@@ -28,7 +30,7 @@ def duration(value: object) -> object:
     parts = _PARTS.findall(value)
     if not parts or "".join(number + unit for number, unit in parts) != value:
         raise ValueError(f'got {value!r}, must be a duration such as "30m" or "1h30m"')
-    return timedelta(seconds=sum(float(number) * _SECONDS[unit] for number, unit in parts))
+    return timedelta(seconds=min(sum(float(number) * _SECONDS[unit] for number, unit in parts), _TOO_LONG))
 
 
 def _within(value: timedelta) -> timedelta:
@@ -38,10 +40,16 @@ def _within(value: timedelta) -> timedelta:
 
 
 def _server(value: str) -> str:
-    parts = urlsplit(value)
-    if parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.fragment:
-        raise ValueError(f"got {value!r}, must be http://host:port")
-    return value.rstrip("/")
+    found = _SERVER.fullmatch(value)
+    if not found or not 1 <= int(found[2] or 80) <= 65_535:
+        raise ValueError(f"got {value[:100]!r}, must be http://host:port, no path, no name of a user")
+    return value.rstrip("/").lower()
+
+
+def origin(url: str) -> tuple[str, int]:
+    """Host and port of a server's URL."""
+    parts = urlsplit(url)
+    return parts.hostname or "", parts.port or (443 if parts.scheme == "https" else 80)
 
 
 Window = Annotated[timedelta, BeforeValidator(duration), AfterValidator(_within)]
@@ -116,6 +124,12 @@ class ReplayRequest(_Common):
     max_error_ratio: Annotated[float, Field(ge=0, lt=1)] = 0.0
     max_latency_ratio: Annotated[float, Field(ge=1, allow_inf_nan=False)] = 2.0
     latency_floor_seconds: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 0.025
+
+    @model_validator(mode="after")
+    def _two_servers(self) -> Self:
+        if origin(self.candidate_url) == origin(self.stable_url):
+            raise ValueError("candidate_url and stable_url are the same server: nothing would be compared")
+        return self
 
 
 class QualityRequest(_Parties):

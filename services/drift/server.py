@@ -30,7 +30,7 @@ def run(settings: Settings) -> int:
     """Serves until told to end. Returns the exit code."""
     configure(settings.log_level, {"service": "judge"})
     metrics = Metrics()
-    sources = Sources(settings.capture_uri, settings.bundle_stores, settings.cache)
+    sources = Sources(settings.capture_uri, settings.bundle_stores, settings.cache, settings.replay_hosts)
 
     def judge(request: JudgeRequest) -> Judgement:
         return assess(request, sources, now=datetime.now(UTC))

@@ -12,6 +12,9 @@ from services.environment import Reader
 _FOLDER = r"(file|s3|gs)://\S+"
 _LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR")
 
+# Services of the same cluster, by the names that templates give them.
+CLUSTER = ("*.svc", "*.svc.cluster.local")
+
 
 @dataclass(frozen=True)
 class Settings:
@@ -20,6 +23,7 @@ class Settings:
     Attributes:
         capture_uri: folder of the capture log.
         bundle_stores: a bundle is fetched only from below one of these URIs: a header of the capture log names it.
+        replay_hosts: patterns of the hosts that a replay may call: whoever asks the judge names them.
         cache: folder that receives fetched bundles.
         reports: folder that keeps what was judged.
         max_reports: versions whose report is kept; the oldest go first.
@@ -32,6 +36,7 @@ class Settings:
     bundle_stores: tuple[str, ...]
     cache: Path
     reports: Path
+    replay_hosts: tuple[str, ...] = CLUSTER
     host: str = "0.0.0.0"  # noqa: S104  (a pod is reached at its own address)
     port: int = 8080
     log_level: str = "INFO"
@@ -44,6 +49,7 @@ class Settings:
 KNOWN = (
     "MAINLINE_CAPTURE_URI",
     "MAINLINE_BUNDLE_STORES",
+    "MAINLINE_REPLAY_HOSTS",
     "MAINLINE_CACHE_DIR",
     "MAINLINE_REPORTS_DIR",
     "MAINLINE_HOST",
@@ -69,9 +75,16 @@ def read(environment: Mapping[str, str]) -> Settings:
         re.compile(r"\s*(file|s3|gs|https)://\S+(\s+(file|s3|gs|https)://\S+)*\s*"),
         "one or more folders at file://, s3://, gs:// or https://, with spaces between them",
     )
+    hosts = reader.matching(
+        "MAINLINE_REPLAY_HOSTS",
+        re.compile(r"\s*[a-z0-9*.-]+(\s+[a-z0-9*.-]+)*\s*"),
+        "one or more hosts in small letters, such as *.svc, with spaces between them",
+        " ".join(CLUSTER),
+    )
     settings = Settings(
         capture_uri=reader.matching("MAINLINE_CAPTURE_URI", re.compile(_FOLDER), "a folder at file://, s3:// or gs://"),
         bundle_stores=tuple(stores.split()),
+        replay_hosts=tuple(hosts.split()),
         cache=Path(environment.get("MAINLINE_CACHE_DIR") or temporary / "mainline-drift"),
         reports=Path(environment.get("MAINLINE_REPORTS_DIR") or temporary / "mainline-drift-reports"),
         host=environment.get("MAINLINE_HOST") or Settings.host,

@@ -1,7 +1,8 @@
-"""Where the judge reads: the capture log and the bundles that its headers name."""
+"""Where the judge reads: the capture log, the bundles that its headers name, and the servers that it may ask."""
 
 from collections.abc import Container
 from datetime import datetime
+from fnmatch import fnmatchcase
 from pathlib import Path
 
 from services.drift.feedback import Feedback, read_feedback
@@ -13,9 +14,16 @@ from services.drift.windows import MAX_ROWS, Window, read_window
 class Sources:
     """Where the judge reads: made once, used by every judgement."""
 
-    def __init__(self, capture_uri: str, stores: tuple[str, ...], cache: Path) -> None:
+    def __init__(
+        self, capture_uri: str, stores: tuple[str, ...], cache: Path, replay_hosts: tuple[str, ...] = ()
+    ) -> None:
         self.capture_uri = capture_uri
+        self._replay_hosts = replay_hosts
         self.references = References(stores, cache)
+
+    def may_ask(self, host: str) -> bool:
+        """Whether rows may be sent to this host."""
+        return any(fnmatchcase(host, pattern) for pattern in self._replay_hosts)
 
     def window(
         self,

@@ -96,10 +96,41 @@ WRONG: dict[str, tuple[dict[str, Any], str]] = {
     "template's argument left": ({"candidate_hash": "{{args.canary-hash}}"}, "candidate_hash"),
     "window without unit": ({"window": "30"}, "window"),
     "window of a year": ({"window": "365d"}, "window"),
+    "window beyond all time": ({"window": "99999999999999999999999w"}, "window"),
+    "window in other digits": ({"window": "٣0m"}, "window"),
     "rows that are none": ({"min_rows": "NaN"}, "min_rows"),
     "unset": ({"max_distance": "unset"}, "max_distance"),
     "unknown name": ({"max_distanse": 1}, "max_distanse"),
 }
+
+
+REPLAYED: dict[str, Any] = {
+    "check": "replay",
+    "model": "iris",
+    "candidate_hash": CANDIDATE.hash,
+    "stable_hash": "5d8f7c9b5",
+    "candidate_url": "http://serving-preview.iris.svc",
+    "stable_url": "http://serving.iris.svc",
+    "max_beyond_announced": "0.1",
+    "max_announced": "0.5",
+}
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "http://host:99999", "http://host:0", "http://user@host", "http://user:word@host:80", "http://host/path",
+        "http://host?query", "http://host/?query", "http://host#part", "ftp://host", "file:///etc/passwd", "host:80",
+        "http://", "http://[::1", "http://ho st", "http://host\n.svc", "http://host\\@other.svc", "http://.svc",
+        "http://serving.iris.svc", "http://SERVING.iris.svc:80/", "http://" + "a" * 60_000,
+    ],
+)  # fmt: skip
+def test_address_that_is_no_second_server_is_refused(make: Make, url: str) -> None:
+    client = make(lambda request: failing())
+    assert client.post("/judge", json=REPLAYED).status_code == 200
+    answer = client.post("/judge", json=REPLAYED | {"candidate_url": url})
+    assert answer.status_code == 422
+    assert len(answer.content) < 2000
 
 
 @pytest.mark.parametrize(("change", "named"), WRONG.values(), ids=WRONG)

@@ -91,7 +91,9 @@ def _every(nth: int, **changes: Any) -> Change:
         ({"candidate": _every(1, seconds=0.2), "stable": _every(1, seconds=0.2)}, Verdict.PASS, ""),
         ({"candidate": _every(7, prediction={})}, Verdict.FAIL, "not finite"),
         ({"candidate": _every(7, prediction={"prediction": 1, "lower": 0, "upper": 2})}, Verdict.FAIL, "own bundle"),
-        ({"candidate": _every(1, digest=str(STABLE.digest))}, Verdict.INCONCLUSIVE, "at least 30 are needed"),
+        ({"candidate": _every(1, digest=str(STABLE.digest))}, Verdict.INCONCLUSIVE, "113 of 113 replies of"),
+        ({"candidate": _every(112, digest=str(STABLE.digest))}, Verdict.INCONCLUSIVE, "2 of 113 replies of"),
+        ({"stable": _every(3, digest=str(BETTER.digest))}, Verdict.INCONCLUSIVE, "38 of 113 replies of the active"),
         ({"stable": _every(1, status=503)}, Verdict.INCONCLUSIVE, "at least 30 are needed"),
         ({"n_rows": 29, "candidate": _every(5, status=504)}, Verdict.FAIL, "20.69%"),
         ({"n_rows": 25, "candidate": _every(1, seconds=0.3)}, Verdict.FAIL, "half of the answers take 300 ms"),
@@ -101,6 +103,7 @@ def _every(nth: int, **changes: Any) -> Change:
     ids=[
         "as announced", "errors", "broken connections", "unreachable", "stable fails too", "slow", "one pause",
         "below the floor", "stable is as slow", "no prediction", "another prediction", "former pods answer",
+        "former pods answer too", "others answer as stable too",
         "stable is down", "few but failing", "few but slow", "too few", "none",
     ],
 )  # fmt: skip
@@ -108,12 +111,6 @@ def test_replies_are_judged(tmp_path: Path, given: dict[str, Any], verdict: Verd
     judged = _judged(tmp_path, **given)
     assert judged.verdict is verdict, judged.reason
     assert words in judged.reason
-
-
-def test_replies_of_former_pods_are_left_and_told(tmp_path: Path) -> None:
-    judged = _judged(tmp_path, candidate=_every(3, digest=str(STABLE.digest)))
-    assert judged.verdict is Verdict.PASS
-    assert judged.warnings[0].startswith("38 replies of the preview are of another bundle")
 
 
 @pytest.mark.slow
@@ -128,12 +125,18 @@ def test_a_row_that_fails_each_time_fails_whatever_the_share_allows(tmp_path: Pa
 
 
 class _Spoilt:
-    """An application of which every n-th prediction waits or breaks."""
+    """An application of which every n-th prediction waits or breaks, or where another answers `later` connections."""
 
-    def __init__(self, app: ASGIApp, *, nth: int = 0, seconds: float = 0.0) -> None:
+    def __init__(self, app: ASGIApp, *, nth: int = 0, seconds: float = 0.0, later: ASGIApp | None = None) -> None:
         self._app, self._nth, self._seconds, self._seen = app, nth, seconds, 0
+        self._later, self._clients = later, set[tuple[str, int]]()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http" and self._later is not None:
+            self._clients.add(scope["client"])
+            if len(self._clients) > 3:
+                await self._later(scope, receive, send)
+                return
         if scope["type"] == "http" and scope["path"] == "/predict":
             self._seen += 1
             if self._nth and self._seen % self._nth == 0:
@@ -145,15 +148,20 @@ class _Spoilt:
         await self._app(scope, receive, send)
 
 
-@contextmanager
-def _served(bundle: Bundle, tmp_path: Path, version: str, **spoilt: Any) -> Iterator[str]:
-    """A real server of the bundle, in a thread."""
+def _state(bundle: Bundle, tmp_path: Path, version: str, *, pods: str = "") -> State:
     settings = Settings(
         model=bundle.manifest.model, version=version, uri=bundle.folder.as_uri(), digest=str(bundle.digest),
-        cache=tmp_path / "served",
+        cache=tmp_path / "served", pod_template_hash=pods or {"1": "s"}.get(version, "c"),
     )  # fmt: skip
     state = State(settings, Metrics(model=settings.model, version=version, digest=settings.digest))
     state.served = load(settings)
+    return state
+
+
+@contextmanager
+def _served(bundle: Bundle, tmp_path: Path, version: str, *, pods: str = "", **spoilt: Any) -> Iterator[str]:
+    """A real server of the bundle, in a thread."""
+    state = _state(bundle, tmp_path, version, pods=pods)
     config = uvicorn.Config(_Spoilt(create(state), **spoilt), host="127.0.0.1", port=0, log_config=None)
     server = uvicorn.Server(config)
     thread = threading.Thread(target=server.run)
@@ -176,7 +184,7 @@ def _ask(tmp_path: Path, candidate_url: str, stable_url: str, **asked: Any) -> J
         "max_beyond_announced": "0.1", "max_announced": "0.85", "max_announced_shift": "0.25",
         "max_latency_ratio": "3.0", "latency_floor_seconds": "0.15", "max_error_ratio": "0.0", **asked,
     }  # fmt: skip
-    sources = Sources(log.as_uri(), (KEPT.as_uri(),), tmp_path / "cache")
+    sources = Sources(log.as_uri(), (KEPT.as_uri(),), tmp_path / "cache", ("127.0.0.1",))
     return assess(parse(request), sources, now=datetime.now(UTC))
 
 
@@ -214,11 +222,33 @@ def test_captured_rows_come_before_held_out_ones(tmp_path: Path) -> None:
 
 
 def test_servers_that_are_not_there_or_are_others_are_inconclusive(tmp_path: Path) -> None:
-    with _served(STABLE, tmp_path, "1") as theirs:
-        nowhere = _ask(tmp_path, "http://127.0.0.1:9", theirs)
-        another = _ask(tmp_path, theirs, theirs, model="iris")
-        lost = _ask(tmp_path, theirs + "/nothing/here", theirs)
-    assert [each.verdict for each in (nowhere, another, lost)] == [Verdict.INCONCLUSIVE] * 3
-    assert "ConnectionRefused" in nowhere.reason
-    assert "serves 'diabetes', not 'iris'" in another.reason
-    assert "404" in lost.reason
+    with _served(STABLE, tmp_path, "1") as theirs, _served(BETTER, tmp_path, "2") as ours:
+        judged = {
+            "NotReached": _ask(tmp_path, "http://127.0.0.1:9", theirs),
+            "the preview serves another model than iris": _ask(tmp_path, ours, theirs, model="iris"),
+            "the preview is answered by other pods than those of hash d": _ask(
+                tmp_path, ours, theirs, candidate_hash="d"
+            ),
+            "the active is answered by other pods than those of hash d": _ask(tmp_path, ours, theirs, stable_hash="d"),
+            "the preview is answered by other": _ask(tmp_path, theirs, ours),
+            "may not ask this host": _ask(tmp_path, ours, "http://localhost:1"),
+        }
+    for words, each in judged.items():
+        assert each.verdict is Verdict.INCONCLUSIVE
+        assert words.replace("NotReached", "ConnectionRefusedError") in each.reason
+
+
+def test_the_same_bundle_of_other_pods_is_compared(tmp_path: Path) -> None:
+    with _served(STABLE, tmp_path, "1") as theirs, _served(STABLE, tmp_path, "1", pods="c") as ours:
+        judged = _ask(tmp_path, ours, theirs)
+    assert judged.verdict is Verdict.PASS, judged.reason
+
+
+@pytest.mark.parametrize("alike", [False, True], ids=["another bundle", "the same bundle"])
+def test_a_service_that_leads_to_other_pods_too_is_inconclusive(tmp_path: Path, alike: bool) -> None:
+    """The first connections are answered by the candidate's pod, later ones by another."""
+    other = _state(BETTER if alike else STABLE, tmp_path, "2", pods="d")
+    with _served(BETTER, tmp_path, "2", later=create(other)) as ours, _served(STABLE, tmp_path, "1") as theirs:
+        judged = _ask(tmp_path, ours, theirs)
+    assert judged.verdict is Verdict.INCONCLUSIVE
+    assert "several versions answer as the preview" in judged.reason

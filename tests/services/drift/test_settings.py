@@ -16,6 +16,7 @@ GOOD = {"MAINLINE_CAPTURE_URI": "s3://log/capture", "MAINLINE_BUNDLE_STORES": "s
 def test_defaults_stand_where_nothing_is_stated() -> None:
     settings = read(GOOD | {"MAINLINE_REPORTS_DIR": "/reports", "MAINLINE_PORT": ""})
     assert settings.bundle_stores == ("s3://models/a", "file:///b")
+    assert settings.replay_hosts == ("*.svc", "*.svc.cluster.local")
     assert (settings.reports, settings.port) == (Path("/reports"), 8080)
     assert settings.judge_seconds + settings.wait_seconds + settings.body_seconds < 30  # Argo's timeoutSeconds
 
@@ -23,6 +24,7 @@ def test_defaults_stand_where_nothing_is_stated() -> None:
 BAD = {
     "MAINLINE_CAPTURE_URI": ("https://log", "file://"),
     "MAINLINE_BUNDLE_STORES": ("s3://a /b", "one or more folders"),
+    "MAINLINE_REPLAY_HOSTS": ("*.svc, [a]", "one or more hosts"),
     "MAINLINE_PORT": ("-1", "a whole number from 0 to 65535"),
     "MAINLINE_LOG_LEVEL": ("loud", "one of"),
     "MAINLINE_MAX_REPORTS": ("0", "from 1 to 10000"),
