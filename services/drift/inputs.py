@@ -17,6 +17,7 @@ from services.drift.sample import Sample
 METHOD = (
     "Each distinct row counts once, so the same 30 rows replayed are 30 samples.",
     "One look: the first call with enough rows decides, and how many rows there are does not depend on their values.",
+    "What is undecidable on enough rows passes no sooner than on twice as many; a fail counts at any look.",
     "Numbers: Evidently ks (exact, two samples) and wasserstein, in standard deviations of the reference.",
     "Categories and missing values: Fisher's exact test of the counts and Evidently jensenshannon.",
     "A feature moved where p < alpha / number of features (Bonferroni) and its distance is above the limit.",

@@ -20,6 +20,7 @@ __all__ = ["Pairs", "PredictionLimits", "judge_predictions"]
 METHOD = (
     "Each distinct row counts once; stable's own graph answers the candidate's rows again, pair by pair.",
     "One look: the first call with enough rows decides, and how many rows there are does not depend on the answers.",
+    "What is undecidable on enough rows passes no sooner than on twice as many; a fail counts at any look.",
     "Unit: standard deviation of stable's answers; of an interval's width, and of its ends where that is larger, half "
     "of stable's width.",
     "Beyond announced: the mean or root-mean-square live difference is off by more than the limit, and Evidently ks "

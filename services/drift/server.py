@@ -9,6 +9,7 @@ from services.drift.app import create
 from services.drift.assess import assess
 from services.drift.bench import Bench
 from services.drift.judgement import Judgement
+from services.drift.looks import Looks
 from services.drift.metrics import Metrics
 from services.drift.requests import JudgeRequest
 from services.drift.settings import Settings
@@ -32,8 +33,11 @@ def run(settings: Settings) -> int:
     metrics = Metrics()
     sources = Sources(settings.capture_uri, settings.bundle_stores, settings.cache, settings.replay_hosts)
 
+    looks = Looks()
+
     def judge(request: JudgeRequest) -> Judgement:
-        return assess(request, sources, now=datetime.now(UTC))
+        now = datetime.now(UTC)
+        return looks.settled(request, assess(request, sources, now=now), now=now)
 
     bench = Bench(judge, metrics, judge_seconds=settings.judge_seconds, wait_seconds=settings.wait_seconds)
     shelf = Shelf(settings.reports, max_reports=settings.max_reports)

@@ -22,6 +22,7 @@ METHOD = (
     "by more than the limit, and Evidently ks (exact) is below alpha / number of outputs.",
     "What cancels out between rows stays hidden here; what was announced is compared pair by pair all the same.",
 )
+UNSEEN = "whether the server tells what its own bundle says cannot be seen on masked rows: only errors above show it"
 
 
 def judge_unpaired(
@@ -75,4 +76,5 @@ def judge_unpaired(
             found = replace(found, state=State.OWN, text=text, remedy="Compare it with stable on rows that you know.")
         findings.append(found)
     judged = decided(findings, rows, {}, METHOD)
-    return replace(judged, warnings=(*judged.warnings, f"masked, so not paired: {', '.join(sorted(masked))}"))
+    told = f"masked, so not paired: {', '.join(sorted(masked))}"
+    return replace(judged, warnings=(*judged.warnings, told, UNSEEN))
