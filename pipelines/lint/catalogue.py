@@ -5,6 +5,7 @@ from pipelines.lint.rules import (
     blue_green,
     conditions,
     empty,
+    foregone,
     jobs,
     limits,
     pods,
@@ -15,7 +16,7 @@ from pipelines.lint.rules import (
     steps,
 )
 
-_GROUPS = (limits, conditions, empty, queries, steps, blue_green, jobs, references, pods, schema, sides)
+_GROUPS = (limits, conditions, empty, queries, steps, blue_green, jobs, references, pods, schema, sides, foregone)
 RULES: tuple[Rule, ...] = tuple(
     sorted((rule for group in _GROUPS for rule in group.RULES), key=lambda rule: rule.number)
 )

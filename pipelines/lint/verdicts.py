@@ -16,6 +16,8 @@ from pipelines.rehearsal.expression import ExpressionError, UnsupportedExpressio
 from pipelines.rehearsal.expression.tree import Binary, Call, Literal, Member, Name
 
 CONDITIONS = ("successCondition", "failureCondition")
+# Providers that judge by themselves, and do not ask the conditions.
+OWN_JUDGES = ("job", "kayenta", "plugin", "")
 
 
 class Outcome(StrEnum):
@@ -92,8 +94,17 @@ def judge(metric: Metric, result: float | tuple[float, ...] | None) -> Outcome:
     return _outcome(condition(metric, "successCondition"), condition(metric, "failureCondition"), result)
 
 
+def decide(metric: Metric, result: object) -> Outcome:
+    """The phase of a measurement with any result, words and objects too."""
+    return _decided(condition(metric, "successCondition"), condition(metric, "failureCondition"), result)
+
+
 @lru_cache(maxsize=4096)
 def _outcome(success: str, failure: str, result: float | tuple[float, ...] | None) -> Outcome:
+    return _decided(success, failure, result)
+
+
+def _decided(success: str, failure: str, result: object) -> Outcome:
     holds = []
     for text in (success, failure):
         try:

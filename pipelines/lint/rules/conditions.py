@@ -7,22 +7,19 @@ from pipelines.lint.manifests import Manifests
 from pipelines.lint.node import Node
 from pipelines.lint.promql import NotPromql, fill
 from pipelines.lint.rules.limits import hit
-from pipelines.lint.verdicts import CONDITIONS, compares, condition, misfits, parsed, problem
+from pipelines.lint.verdicts import CONDITIONS, OWN_JUDGES, compares, condition, misfits, parsed, problem
 from pipelines.rehearsal.expression import UnsupportedExpression
-
-# Providers that judge by themselves, and do not ask the conditions.
-_OWN_JUDGES = ("job", "kayenta", "plugin", "")
 
 
 def _neither(world: Manifests) -> Iterator[Hit]:
     for metric in world.metrics:
-        if metric.provider not in _OWN_JUDGES and not any(metric.node.at(key).text for key in CONDITIONS):
+        if metric.provider not in OWN_JUDGES and not any(metric.node.at(key).text for key in CONDITIONS):
             yield hit(metric, "name", "neither successCondition nor failureCondition: every answer is Successful")
 
 
 def _one(world: Manifests) -> Iterator[Hit]:
     for metric in world.metrics:
-        if metric.provider in _OWN_JUDGES:
+        if metric.provider in OWN_JUDGES:
             continue
         success, failure = (bool(metric.node.at(key).text) for key in CONDITIONS)
         severity = None if compares(metric) else Severity.NOTE
