@@ -6,16 +6,30 @@ gate `errors` becomes the argument `errors-max-ratio`. No threshold of a rollout
 
 from typing import Annotated
 
-from pydantic import Field, Strict, StringConstraints
+from pydantic import AfterValidator, Field, Strict, StringConstraints
+from pydantic_core import PydanticCustomError
 
 from models.declaration import Declared
-from models.duration import Duration
+from models.duration import Duration, seconds
+from models.judge_bounds import MAX_ALPHA, MAX_DISTANCE, MAX_ROWS, MAX_WINDOW
+
+
+def _judged(window: str) -> str:
+    if seconds(window) > MAX_WINDOW.total_seconds():
+        hours = int(MAX_WINDOW.total_seconds() // 3600)
+        raise PydanticCustomError("window", f"must be at most {hours}h: the judge looks back no further")
+    return window
+
 
 Count = Annotated[int, Strict(), Field(ge=1)]
 Positive = Annotated[float, Strict(), Field(gt=0, allow_inf_nan=False)]
 NotNegative = Annotated[float, Strict(), Field(ge=0, allow_inf_nan=False)]
 Share = Annotated[float, Strict(), Field(ge=0, lt=1)]
-Alpha = Annotated[float, Strict(), Field(gt=0, lt=0.5)]
+# What the judge is asked for, it has to take.
+Alpha = Annotated[float, Strict(), Field(gt=0, le=MAX_ALPHA)]
+Rows = Annotated[int, Strict(), Field(ge=1, le=MAX_ROWS)]
+Distance = Annotated[float, Strict(), Field(gt=0, le=MAX_DISTANCE, allow_inf_nan=False)]
+Window = Annotated[Duration, AfterValidator(_judged)]
 Reason = Annotated[str, StringConstraints(min_length=1, strip_whitespace=True)]
 
 
@@ -112,11 +126,11 @@ class Inputs(Waiting):
     (categories). `alpha`: false alarms of one look, over all features.
     """
 
-    min_rows: Count
-    min_distinct_rows: Count
-    max_distance: Positive
+    min_rows: Rows
+    min_distinct_rows: Rows
+    max_distance: Distance
     alpha: Alpha
-    window: Duration
+    window: Window
 
 
 class Predictions(Waiting):
@@ -126,23 +140,23 @@ class Predictions(Waiting):
     root mean square; `max_announced_shift`: by the mean.
     """
 
-    min_rows: Count
-    min_distinct_rows: Count
-    max_beyond_announced: Positive
-    max_announced: Positive
-    max_announced_shift: Positive
+    min_rows: Rows
+    min_distinct_rows: Rows
+    max_beyond_announced: Distance
+    max_announced: Distance
+    max_announced_shift: Distance
     alpha: Alpha
-    window: Duration
+    window: Window
 
 
 class Replay(Waiting):
     """Blue-green only: `rows` rows sent to preview and active, compared pair by pair, before any traffic moves."""
 
-    rows: Count
-    min_distinct_rows: Count
-    max_beyond_announced: Positive
-    max_announced: Positive
-    max_announced_shift: Positive
+    rows: Rows
+    min_distinct_rows: Rows
+    max_beyond_announced: Distance
+    max_announced: Distance
+    max_announced_shift: Distance
     alpha: Alpha
     max_error_ratio: Share
     max_latency_ratio: Annotated[float, Strict(), Field(gt=1, allow_inf_nan=False)]
@@ -156,10 +170,10 @@ class Quality(Waiting):
     median error (regression) or as a share of misclassified rows (classification).
     """
 
-    min_feedback: Count
-    max_worse: Positive
+    min_feedback: Rows
+    max_worse: Distance
     alpha: Alpha
-    window: Duration
+    window: Window
 
 
 class OnlineGates(Declared):

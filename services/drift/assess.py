@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 import numpy as np
 
 from models.errors import MainlineError
+from models.judge_bounds import MAX_ROWS
 from models.verdict import Verdict
 from services.drift import twins
 from services.drift.inputs import InputLimits, judge_inputs, moved_with_the_world
@@ -24,7 +25,7 @@ from services.drift.sample import first_of_each
 from services.drift.scoring import assess_quality
 from services.drift.sources import Sources
 from services.drift.unpaired import judge_unpaired
-from services.drift.windows import CLOCK_SKEW, MAX_ROWS, Window
+from services.drift.windows import CLOCK_SKEW, Window
 
 # To tell whether rows are the world's that training had not: the usual major shift, in deviations of the reference.
 _WORLD_DISTANCE = 0.2

@@ -11,10 +11,10 @@ from urllib.parse import urlsplit
 from pydantic import AfterValidator, BeforeValidator, Field, StringConstraints, TypeAdapter, model_validator
 
 from models.declaration import Declared
+from models.judge_bounds import MAX_ALPHA, MAX_DISTANCE, MAX_ROWS, MAX_WINDOW
 
 _PARTS = re.compile(r"([0-9]{1,12}(?:\.[0-9]{1,12})?)(ms|[smhdw])")
 _SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86_400.0, "w": 604_800.0}
-MAX_WINDOW = timedelta(days=7)
 _TOO_LONG = 2 * MAX_WINDOW.total_seconds()  # what is longer is refused all the same, and some is no timedelta
 _SERVER = re.compile(r"https?://([A-Za-z0-9](?:[A-Za-z0-9.-]{0,251}[A-Za-z0-9])?)(?::([0-9]{1,5}))?/?")
 
@@ -55,9 +55,9 @@ def origin(url: str) -> tuple[str, int]:
 Window = Annotated[timedelta, BeforeValidator(duration), AfterValidator(_within)]
 Model = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9]*$")]
 Hash = Annotated[str, StringConstraints(pattern=r"^[a-z0-9]{1,63}$")]
-Count = Annotated[int, Field(ge=1, le=5000)]
-Alpha = Annotated[float, Field(gt=0, le=0.1)]
-Distance = Annotated[float, Field(gt=0, le=100, allow_inf_nan=False)]
+Count = Annotated[int, Field(ge=1, le=MAX_ROWS)]
+Alpha = Annotated[float, Field(gt=0, le=MAX_ALPHA)]
+Distance = Annotated[float, Field(gt=0, le=MAX_DISTANCE, allow_inf_nan=False)]
 Server = Annotated[str, AfterValidator(_server)]
 
 

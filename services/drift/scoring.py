@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from models.judge_bounds import MAX_ROWS
 from models.manifest import Manifest
 from services.drift import twins
 from services.drift.answers import Values
@@ -22,7 +23,7 @@ from services.drift.references import Reference
 from services.drift.requests import QualityRequest
 from services.drift.sample import alike
 from services.drift.sources import Sources
-from services.drift.windows import CLOCK_SKEW, MAX_ROWS, Window
+from services.drift.windows import CLOCK_SKEW, Window
 
 
 def assess_quality(request: QualityRequest, sources: Sources, *, now: datetime) -> Judgement:

@@ -5,10 +5,11 @@ from datetime import datetime
 from fnmatch import fnmatchcase
 from pathlib import Path
 
+from models.judge_bounds import MAX_ROWS
 from services.drift.feedback import Feedback, read_feedback
 from services.drift.parts import Key
 from services.drift.references import Reference, References
-from services.drift.windows import MAX_ROWS, Window, read_window
+from services.drift.windows import Window, read_window
 
 
 class Sources:

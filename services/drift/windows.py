@@ -18,11 +18,11 @@ import obstore
 from obstore.exceptions import BaseError
 from obstore.store import ObjectStore
 
+from models.judge_bounds import MAX_ROWS
 from services.drift.judgement import Party
 from services.drift.listing import MAX_PART_BYTES, brief, evenly, names_between, open_log
 from services.drift.parts import Header, Key, Part, read_part
 
-MAX_ROWS = 5000
 CLOCK_SKEW = timedelta(seconds=5)  # nodes that keep time are within a second
 READ_SECONDS = 4.0  # of each of two windows; the judge has 15 s for all of it
 _AT_ONCE = 8
