@@ -14,9 +14,24 @@ from pipelines.lint.rules import (
     schema,
     sides,
     steps,
+    unread,
 )
 
-_GROUPS = (limits, conditions, empty, queries, steps, blue_green, jobs, references, pods, schema, sides, foregone)
+_GROUPS = (
+    limits,
+    conditions,
+    empty,
+    queries,
+    steps,
+    blue_green,
+    jobs,
+    references,
+    pods,
+    schema,
+    sides,
+    foregone,
+    unread,
+)
 RULES: tuple[Rule, ...] = tuple(
     sorted((rule for group in _GROUPS for rule in group.RULES), key=lambda rule: rule.number)
 )

@@ -4,7 +4,8 @@ Exit codes, as linters have them: 0 nothing to say, 1 findings, 2 wrong usage or
 """
 
 import difflib
-from collections.abc import Callable, Sequence
+import re
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from models.errors import ConfigError
@@ -13,6 +14,7 @@ from pipelines.lint.catalogue import RULES
 from pipelines.lint.finding import Rule, Severity
 from pipelines.lint.formats import FORMATS, explain
 from pipelines.lint.judge import Report, judge
+from pipelines.lint.objects import ARGO
 from pipelines.lint.origins import Origins
 
 _GRAVEST_FIRST = tuple(Severity)
@@ -27,7 +29,7 @@ def lint(root: Path, paths: Sequence[Path], *, build: bool = False) -> Report:
         build: folders with a kustomization are built, each judged as a whole.
 
     Raises:
-        ConfigError: a path does not exist, or a folder does not build.
+        ConfigError: a path does not exist, a folder does not build, or there is nothing to judge in one.
     """
     folders = [path for path in paths if build and sources.is_kustomization(path)]
     report = Report()
@@ -36,15 +38,36 @@ def lint(root: Path, paths: Sequence[Path], *, build: bool = False) -> Report:
         name = str(folder.relative_to(root) if folder.is_relative_to(root) else folder)
         text = sources.built(root, folder)
         found = judge({name: text}, complete=True)
+        _something(name, found, [name])
         if not paths:
             found.findings = origins.traced(found.findings, text, name)
         report.add(found)
     rest = [path for path in paths if path not in folders]
     if rest:
-        texts, unreadable = sources.texts(rest)
-        report.add(judge(texts))
-        report.unreadable += unreadable
+        read = sources.texts(rest)
+        found = judge(read.texts, closed=read.closed)
+        for path in rest:
+            if path.is_dir() or len(rest) == 1:
+                _something(str(path), found, [*read.asked[str(path)], *_below(path, read.closed)])
+        _something(", ".join(map(str, rest)), found, [*read.texts, *read.closed])
+        report.add(found)
+        report.unreadable += read.unreadable
+    elif not folders and not report.files:
+        raise ConfigError([f"{root}: no overlay under kustomize/overlays: nothing was judged; name a file or folder"])
     return report
+
+
+def _below(path: Path, closed: Mapping[str, str]) -> list[str]:
+    return [name for name in closed if Path(name).is_relative_to(path)]
+
+
+def _something(asked: str, report: Report, files: Sequence[str]) -> None:
+    """Refuses to call a path clean in which there was nothing to judge."""
+    if report.gates.isdisjoint(files):
+        left = [each for each in report.templated if each.rpartition(":")[0] in files]
+        hint = f"; {len(left)} left out that an engine has to fill first: helm template ... | mainline lint -"
+        kinds = f"{', '.join(ARGO[:-1])} or {ARGO[-1]}"
+        raise ConfigError([f"{asked}: no {kinds} here: nothing was judged{hint if left else ''}"])
 
 
 def exit_code(report: Report, fail_on: Severity) -> int:
@@ -88,8 +111,10 @@ def explained(number: str) -> str:
 
 def _rule(number: str) -> Rule:
     known = {rule.number: rule for rule in RULES}
-    if number.upper() in known:
-        return known[number.upper()]
-    near = difflib.get_close_matches(number.upper(), known, n=1)
+    short = re.fullmatch(r"(?:ML)?0*(\d{1,3})", number.strip().upper())
+    asked = f"ML{int(short.group(1)):03}" if short else number.upper()
+    if asked in known:
+        return known[asked]
+    near = difflib.get_close_matches(asked, known, n=1)
     hint = f"did you mean {near[0]}?" if near else "`--explain all` lists them"
     raise ConfigError([f"--explain: no rule {number}; {hint}"])

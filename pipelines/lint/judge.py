@@ -3,18 +3,21 @@
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from types import MappingProxyType
 
 from pipelines.lint.catalogue import RULES
 from pipelines.lint.finding import Finding, Hit, Rule
 from pipelines.lint.ignores import apply, in_annotations, in_comments
-from pipelines.lint.manifests import Manifests
+from pipelines.lint.manifests import Broken, Manifests
 from pipelines.lint.node import Node, NotYaml, documents
-from pipelines.lint.objects import KINDS, Manifest
+from pipelines.lint.objects import ARGO, KINDS, Manifest
 
 # Only documents that can hold one of our kinds are parsed: that is what makes a large repository quick.
 _OURS = re.compile(rf"^(\ufeff)?[\"']?kind[\"']?\s*:\s*[\"']?({'|'.join((*KINDS, 'List'))})\b|^\s*[\[{{]", re.MULTILINE)
 # A placeholder that is none of Rollouts' belongs to Helm or another engine, which has to be run first.
 _ENGINE = re.compile(r"\{\{(?!\s*(args|templates|experiment|inputs|workflow)\.)|^\s*\{%", re.MULTILINE)
+# In a document that is no YAML: one of the kinds that hold or use gates.
+_GATES = re.compile(rf"[\"']?\bkind[\"']?\s*:\s*[\"']?({'|'.join(ARGO)})\b")
 _BOUNDARY = re.compile(r"^---", re.MULTILINE)
 
 
@@ -27,7 +30,8 @@ class Report:
         files: how many texts were read.
         objects: how many objects of the kinds that matter they held.
         templated: documents that have to go through Helm or another engine first, as file:line.
-        unreadable: documents that are no YAML, as file:line: why.
+        unreadable: documents that are no YAML and name no kind that matters, as file:line: why.
+        gates: the files that hold Rollouts, Experiments or templates, also broken ones.
     """
 
     findings: list[Finding] = field(default_factory=list)
@@ -35,6 +39,7 @@ class Report:
     objects: int = 0
     templated: list[str] = field(default_factory=list)
     unreadable: list[str] = field(default_factory=list)
+    gates: set[str] = field(default_factory=set)
 
     def add(self, other: "Report") -> None:
         """Takes over what another run found."""
@@ -43,22 +48,32 @@ class Report:
         self.objects += other.objects
         self.templated += other.templated
         self.unreadable += other.unreadable
+        self.gates |= other.gates
 
 
-def judge(texts: Mapping[str, str], *, complete: bool = False, rules: Iterable[Rule] = RULES) -> Report:
+def judge(
+    texts: Mapping[str, str],
+    *,
+    complete: bool = False,
+    closed: Mapping[str, str] = MappingProxyType({}),
+    rules: Iterable[Rule] = RULES,
+) -> Report:
     """What the rules say of texts that belong together.
 
     Args:
         texts: YAML by the name of its file.
         complete: nothing can stand elsewhere, as in a built overlay.
+        closed: files and folders that could not be read, with why.
         rules: those to ask; for tests.
     """
     report = Report(files=len(texts))
     objects: list[Manifest] = []
+    broken = [Broken(file, 1, "file or folder", reason) for file, reason in closed.items()]
     for file, text in texts.items():
-        objects += _objects(file, text, report)
-    world = Manifests(tuple(objects), complete)
+        objects += _objects(file, text, report, broken)
+    world = Manifests(tuple(objects), complete, tuple(broken))
     report.objects = len(objects)
+    report.gates = {each.file for each in world.of(*ARGO)} | {each.file for each in broken}
     findings = sorted({_finding(rule, hit) for rule in rules for hit in rule.check(world)})
     ignores = [ignore for file, text in texts.items() for ignore in in_comments(file, text)]
     report.findings = sorted(apply(findings, [*ignores, *in_annotations(objects)]))
@@ -77,7 +92,7 @@ def _finding(rule: Rule, hit: Hit) -> Finding:
     )
 
 
-def _objects(file: str, text: str, report: Report) -> Iterator[Manifest]:
+def _objects(file: str, text: str, report: Report, broken: list[Broken]) -> Iterator[Manifest]:
     for before, part in _parts(text):
         if not _OURS.search(part):
             continue
@@ -87,7 +102,12 @@ def _objects(file: str, text: str, report: Report) -> Iterator[Manifest]:
         try:
             found = documents(part, before=before)
         except NotYaml as err:
-            report.unreadable.append(f"{file}:{before + 1}: {' '.join(str(err).split())}")
+            reason, named = " ".join(str(err).split()), _GATES.search(part)
+            if named is None:
+                report.unreadable.append(f"{file}:{before + 1}: {reason}")
+            else:
+                line = before + part.count("\n", 0, named.start()) + 1
+                broken.append(Broken(file, line, named.group(1), reason))
             continue
         for node in found:
             for each in _flat(node):

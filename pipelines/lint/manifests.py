@@ -9,14 +9,29 @@ from pipelines.lint.objects import TEMPLATES, Argument, Manifest, Metric, Origin
 
 
 @dataclass(frozen=True)
+class Broken:
+    """What should have been judged and could not be read.
+
+    `subject` is the kind that it names, or that it is a file or folder; `reason` is why it could not be read.
+    """
+
+    file: str
+    line: int
+    subject: str
+    reason: str
+
+
+@dataclass(frozen=True)
 class Manifests:
     """All that was read together.
 
-    `complete`: nothing can stand elsewhere (a built overlay), so that what is missing here is missing.
+    `complete`: nothing can stand elsewhere (a built overlay), so that what is missing here is missing. `broken`: what
+    could not be read.
     """
 
     objects: tuple[Manifest, ...]
     complete: bool = False
+    broken: tuple[Broken, ...] = ()
 
     def of(self, *kinds: str) -> list[Manifest]:
         return [each for each in self.objects if each.kind in kinds]

@@ -31,7 +31,7 @@ def test_text_names_place_rule_value_and_remedy_and_ends_with_the_summary(report
 
 def test_summary_counts_what_was_left_out() -> None:
     helm = "kind: Rollout\nmetadata:\n  name: {{ .Values.name }}\n"
-    broken = "kind: Rollout\nmetadata: [\n"
+    broken = "kind: Service\nmetadata: [\n"
     said = summary(judge({"a.yaml": helm, "b.yaml": broken}))
     assert said == "no finding in 0 objects in 2 files; 1 templated document left out; 1 unreadable document left out"
 
