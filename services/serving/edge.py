@@ -1,17 +1,19 @@
-"""The outermost layer: request ids, response headers, metrics, the last resort for a failure that nobody foresaw."""
+"""The outermost layer: request ids, metrics, a deadline, the last resort for a failure that nobody foresaw."""
 
+import asyncio
 import re
 import time
 import uuid
 
-from starlette.datastructures import MutableHeaders
 from starlette.requests import ClientDisconnect
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from services.logs import log
-from services.problems import Kind, Problem, render
+from services.problems import Fault, Kind, Problem
 from services.replayed import is_replayed
+from services.serving.deadline import Deadline
 from services.serving.metrics import Outcome
+from services.serving.reply import Reply
 from services.serving.state import State
 
 _REQUEST_ID = re.compile(rb"[A-Za-z0-9._:-]{1,128}")
@@ -25,6 +27,10 @@ class Edge:
 
     Requests to /predict are counted and timed, the judge's own apart (`services.replayed`): those are in flight while
     they are handled, and no traffic. A caller that names its requests as the judge does hides only itself.
+
+    A request to /predict ends at its deadline, whatever the application does: it is counted as failed, answered with
+    a problem document, or its connection closed where an answer had begun. What runs for it is cancelled; a thread
+    cannot be, and goes on for nobody.
     """
 
     def __init__(self, app: ASGIApp, state: State) -> None:
@@ -37,51 +43,75 @@ class Edge:
             return
         request_id = _request_id(scope)
         scope.setdefault("state", {})["request_id"] = request_id
-        status = 0
+        reply = Reply(scope, send, request_id, self._state)
+        if scope["path"] == "/predict":
+            await self._counted(scope, receive, reply)
+        else:
+            await self._answer(scope, receive, reply)
 
-        async def send_with_headers(message: Message) -> None:
-            nonlocal status
-            if message["type"] == "http.response.start":
-                status = message["status"]
-                headers = MutableHeaders(scope=message)
-                headers["X-Request-Id"] = request_id
-                headers["Mainline-Digest"] = self._state.settings.digest
-                headers["X-Content-Type-Options"] = "nosniff"
-                headers["Cache-Control"] = "no-store"
-                if self._state.draining:
-                    headers["Connection"] = "close"
-            await send(message)
+    async def _counted(self, scope: Scope, receive: Receive, reply: Reply) -> None:
+        """Answers a request to /predict, counts it once, and leaves none without an end."""
+        task = asyncio.current_task()
+        assert task is not None  # noqa: S101  (the server runs each request in one)
+        ending: asyncio.Task[None] | None = None
 
-        counted = scope["path"] == "/predict"
+        def missed() -> None:
+            nonlocal ending
+            reply.given_up = True
+            self._end(reply.request_id, Outcome.FAILED)
+            ending = asyncio.create_task(self._refuse_late(receive, reply))
+            task.cancel()
+
         begun = time.perf_counter()
-        if counted:
-            self._begin()
+        self._begin()
+        deadline = Deadline(receive, self._state.settings.request_seconds, missed)
         try:
-            await self._app(scope, receive, send_with_headers)
-        except ClientDisconnect:
-            status = 0
-        except Exception:  # noqa: BLE001  (the last resort: logged, and told without a traceback)
-            log.exception("request failed", extra={"request_id": request_id, "path": scope["path"][:100]})
-            if status == 0:
-                problem = Problem(Kind.INTERNAL, "The failure is in the server's log under this request id.")
-                await render(problem, path=scope["path"], request_id=request_id)(scope, receive, send_with_headers)
-            status = 500
+            await self._answer(scope, deadline.receive, reply)
+        except asyncio.CancelledError:
+            if ending is None:
+                raise
         finally:
-            if counted:
-                self._end(request_id, status, time.perf_counter() - begun)
+            deadline.stop()
+            if ending is None:
+                # A caller that left after the deadline left because of us.
+                late = reply.status == 0 and deadline.over()
+                outcome = Outcome.FAILED if late else _outcome(reply.status)
+                self._end(reply.request_id, outcome, time.perf_counter() - begun)
+        if ending is not None:
+            if task.uncancel():
+                raise asyncio.CancelledError
+            await ending
+
+    async def _answer(self, scope: Scope, receive: Receive, reply: Reply) -> None:
+        try:
+            await self._app(scope, receive, reply.send)
+        except ClientDisconnect:
+            reply.status = 0
+        except Exception:  # noqa: BLE001  (the last resort: logged, and told without a traceback)
+            log.exception("request failed", extra={"request_id": reply.request_id, "path": scope["path"][:100]})
+            if not reply.given_up:
+                problem = Problem(Kind.INTERNAL, "The failure is in the server's log under this request id.")
+                await reply.refuse(problem, receive)
+                reply.status = 500
+
+    async def _refuse_late(self, receive: Receive, reply: Reply) -> None:
+        seconds = self._state.settings.request_seconds
+        log.error("request missed its deadline", extra={"request_id": reply.request_id, "seconds": seconds})
+        fault = Fault("server", "no answer", f"answers within {seconds:g} s", "try again, with fewer rows if many")
+        detail = f"There was no answer within {seconds:g} s."
+        await reply.refuse(Problem(Kind.NO_ANSWER_IN_TIME, detail, [fault], {"Connection": "close"}), receive)
 
     def _begin(self) -> None:
         self._state.last_request = time.monotonic()
         self._state.in_flight += 1
         self._state.metrics.in_flight.inc()
 
-    def _end(self, request_id: str, status: int, seconds: float) -> None:
+    def _end(self, request_id: str, outcome: Outcome, seconds: float = 0.0) -> None:
         self._state.in_flight -= 1
         metrics = self._state.metrics
         metrics.in_flight.dec()
         if is_replayed(request_id):
             return
-        outcome = _outcome(status)
         metrics.requests[outcome].inc()
         if outcome is Outcome.ANSWERED:
             # Refusals are quick: counted in, they would make a failing server look fast.

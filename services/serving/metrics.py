@@ -22,7 +22,7 @@ class Outcome(StrEnum):
     ANSWERED = "answered"
     REFUSED = "refused"  # 4xx: the caller's to mend
     UNAVAILABLE = "unavailable"  # 503: not ready yet
-    FAILED = "failed"  # any other 5xx: ours to mend
+    FAILED = "failed"  # any other 5xx, or no answer before the deadline: ours to mend
     ABANDONED = "abandoned"  # the caller went away
 
 
