@@ -14,6 +14,7 @@ from pipelines.lint.rules import (
     schema,
     sides,
     steps,
+    structure,
     unread,
 )
 
@@ -30,6 +31,7 @@ _GROUPS = (
     schema,
     sides,
     foregone,
+    structure,
     unread,
 )
 RULES: tuple[Rule, ...] = tuple(
