@@ -36,6 +36,7 @@ class Entry:
     at: datetime
     seconds: float
     judgement: Judgement
+    environment: str = ""
 
     @classmethod
     def of(cls, request: JudgeRequest, judgement: Judgement, *, seconds: float) -> "Entry":
@@ -49,17 +50,20 @@ class Entry:
             at=datetime.now(UTC),
             seconds=seconds,
             judgement=judgement,
+            environment=request.environment,
         )
 
     @property
     def report(self) -> str:
         """Name of the report that shows it: model and version, so that a link can be written before there is one.
 
-        Where no capture log tells the version, or tells none, the pods' hash stands in its place.
+        The environment stands before them where the request names one. Where no capture log tells the version, or
+        tells none, the pods' hash stands in its place.
         """
         party = self.judgement.candidate
         known = party is not None and _VERSION.fullmatch(party.version)
-        return f"{self.model}-{party.version if party is not None and known else self.candidate_hash}"
+        name = f"{self.model}-{party.version if party is not None and known else self.candidate_hash}"
+        return f"{self.environment}-{name}" if self.environment else name
 
     def answer(self) -> dict[str, object]:
         """What Argo is told; null where a number is not finite."""

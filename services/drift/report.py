@@ -24,6 +24,7 @@ def page(entries: Sequence[Entry]) -> str:
     verdict = first.judgement.verdict
     party = first.judgement.candidate
     name = f"{first.model} {party.version}" if party is not None else f"{first.model}, pods {first.candidate_hash}"
+    name = f"{name} in {first.environment}" if first.environment else name
     body = [
         element("p", "Judged online: ", name, class_="eyebrow"),
         element("h1", VERDICTS[verdict].headline.format(name=name), class_=verdict.value),

@@ -54,6 +54,7 @@ def origin(url: str) -> tuple[str, int]:
 
 Window = Annotated[timedelta, BeforeValidator(duration), AfterValidator(_within)]
 Model = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9]*$")]
+Environment = Annotated[str, StringConstraints(pattern=r"^([a-z][a-z0-9]{0,31})?$")]
 Hash = Annotated[str, StringConstraints(pattern=r"^[a-z0-9]{1,63}$")]
 Count = Annotated[int, Field(ge=1, le=MAX_ROWS)]
 Alpha = Annotated[float, Field(gt=0, le=MAX_ALPHA)]
@@ -64,10 +65,12 @@ Server = Annotated[str, AfterValidator(_server)]
 class _Parties(Declared):
     """Who is judged, over which time, and how sure the judge must be.
 
-    `alpha` is the probability with which one look may fail a candidate that differs in nothing.
+    `alpha` is the probability with which one look may fail a candidate that differs in nothing. `environment` is
+    for the report's name, where one judge serves several.
     """
 
     model: Model
+    environment: Environment = ""
     candidate_hash: Hash
     stable_hash: Hash
     window: Window

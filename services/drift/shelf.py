@@ -13,7 +13,7 @@ from pathlib import Path
 
 from services.drift.entry import Entry
 
-NAME = re.compile(r"[a-z][a-z0-9]{0,99}-[a-z0-9]{1,63}")
+NAME = re.compile(r"([a-z][a-z0-9]{0,31}-)?[a-z][a-z0-9]{0,99}-[a-z0-9]{1,63}")
 
 
 class Shelf:

@@ -89,6 +89,15 @@ def test_judgement_is_answered_counted_and_shown(make: Make) -> None:
     assert _metric(client, 'mainline_judged_rows_total{check="inputs"}') == 612 + 1830
 
 
+def test_environments_have_reports_of_their_own(make: Make) -> None:
+    client = make(lambda request: failing())
+    told = [client.post("/judge", json=ASKED | {"environment": name}).json() for name in ("staging", "production", "")]
+    assert [each["report"] for each in told] == [
+        "/reports/staging-iris-8", "/reports/production-iris-8", "/reports/iris-8",
+    ]  # fmt: skip
+    assert "iris 8 in staging is turned back" in client.get(told[0]["report"]).text
+
+
 WRONG: dict[str, tuple[dict[str, Any], str]] = {
     "unknown check": ({"check": "input"}, "check"),
     "no model": ({"model": None}, "model"),
@@ -100,6 +109,7 @@ WRONG: dict[str, tuple[dict[str, Any], str]] = {
     "window in other digits": ({"window": "٣0m"}, "window"),
     "rows that are none": ({"min_rows": "NaN"}, "min_rows"),
     "unset": ({"max_distance": "unset"}, "max_distance"),
+    "environment with a dash": ({"environment": "a-b"}, "environment"),
     "unknown name": ({"max_distanse": 1}, "max_distanse"),
 }
 
