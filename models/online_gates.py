@@ -6,51 +6,22 @@ gate `errors` becomes the argument `errors-max-ratio`. No threshold of a rollout
 
 from typing import Annotated
 
-from pydantic import AfterValidator, Field, Strict, StringConstraints
-from pydantic_core import PydanticCustomError
+from pydantic import Field, Strict
 
 from models.declaration import Declared
-from models.duration import Duration, seconds
-from models.judge_bounds import MAX_ALPHA, MAX_DISTANCE, MAX_ROWS, MAX_WINDOW
-
-
-def _judged(window: str) -> str:
-    if seconds(window) > MAX_WINDOW.total_seconds():
-        hours = int(MAX_WINDOW.total_seconds() // 3600)
-        raise PydanticCustomError("window", f"must be at most {hours}h: the judge looks back no further")
-    return window
-
-
-Count = Annotated[int, Strict(), Field(ge=1)]
-Positive = Annotated[float, Strict(), Field(gt=0, allow_inf_nan=False)]
-NotNegative = Annotated[float, Strict(), Field(ge=0, allow_inf_nan=False)]
-Share = Annotated[float, Strict(), Field(ge=0, lt=1)]
-# What the judge is asked for, it has to take.
-Alpha = Annotated[float, Strict(), Field(gt=0, le=MAX_ALPHA)]
-Rows = Annotated[int, Strict(), Field(ge=1, le=MAX_ROWS)]
-Distance = Annotated[float, Strict(), Field(gt=0, le=MAX_DISTANCE, allow_inf_nan=False)]
-Window = Annotated[Duration, AfterValidator(_judged)]
-Reason = Annotated[str, StringConstraints(min_length=1, strip_whitespace=True)]
-
-
-class OnlineGate(Declared):
-    """A gate always says why it is what it is."""
-
-    reason: Reason
-
-
-class Waiting(OnlineGate):
-    """A gate that asks every `interval`, at most `count` times, until it can say yes or no; then a person decides."""
-
-    interval: Duration
-    count: Count
+from models.duration import Duration
+from models.online_gate import Alpha, Count, Distance, OnlineGate, Positive, Rows, Share, Waiting, Watching, Window
 
 
 class Scrape(OnlineGate):
-    """What is taken as a signal: `settle` before the first question, samples at most `max_age_seconds` old."""
+    """What is taken as a signal: `settle` before the first question, samples at most `max_age_seconds` old.
+
+    `retries`: how often in a row an address may not answer, 10 s apart, before the version is taken back.
+    """
 
     settle: Duration
     max_age_seconds: Count
+    retries: Count
 
 
 class Samples(Waiting):
@@ -76,11 +47,12 @@ class Storm(OnlineGate):
     interval: Duration
 
 
-class Errors(Waiting):
+class Errors(Watching):
     """The share of failed requests over `window`; and refused ones against stable's over `compare_window`.
 
     `min_failures`: so many are no accident, however few the requests; fewer, of `min_requests`, are waited on.
-    `max_refused_excess`: share by which the candidate may refuse more than stable does, beyond three standard errors.
+    `max_refused_excess`: share by which the candidate may refuse more than stable does; it is so many standard errors
+    (`refused_deviations`) below or above that, or more requests are waited for.
     `stable_window`: looked at instead where stable answers nobody any more (blue-green after the switch).
     """
 
@@ -89,11 +61,12 @@ class Errors(Waiting):
     min_failures: Count
     window: Duration
     max_refused_excess: Share
+    refused_deviations: Positive
     compare_window: Duration
     stable_window: Duration
 
 
-class Latency(Waiting):
+class Latency(Watching):
     """p99 of answered requests in `window`: in seconds, and as a multiple of stable's, but of no less than the floor.
 
     `max_p99_seconds` is a bound of the histogram's buckets: between bounds a p99 is a guess.
@@ -107,7 +80,7 @@ class Latency(Waiting):
     stable_window: Duration
 
 
-class Saturation(Waiting):
+class Saturation(Watching):
     """Restarts, memory that grows, requests that pile up: per pod of the candidate."""
 
     max_restarts: Annotated[int, Strict(), Field(ge=0)]
@@ -117,6 +90,13 @@ class Saturation(Waiting):
     max_in_flight: Count
     min_requests: Count
     window: Duration
+
+
+class Half(OnlineGate):
+    """What a canary with half of the traffic is asked about: a pause of `window`, then no more than that window."""
+
+    window: Duration
+    min_requests: Count
 
 
 class Inputs(Waiting):
@@ -177,7 +157,7 @@ class Quality(Waiting):
 
 
 class OnlineGates(Declared):
-    """Gates of a rollout. Each is one AnalysisTemplate; `scrape` is all of theirs.
+    """Gates of a rollout. Each is one AnalysisTemplate; `scrape` is all of theirs, `half` is a canary's last step.
 
     `quality` belongs to the component live-quality, which does not build without it.
     """
@@ -188,6 +168,7 @@ class OnlineGates(Declared):
     errors: Errors
     latency: Latency
     saturation: Saturation
+    half: Half
     inputs: Inputs
     predictions: Predictions
     replay: Replay

@@ -13,6 +13,7 @@ _WAITED_FOR = {
     "errors": "min_requests",
     "latency": "min_requests",
     "saturation": "min_requests",
+    "half": "min_requests",
     "inputs": "min_rows",
     "predictions": "min_rows",
 }
@@ -70,11 +71,23 @@ def _time_problems(online: Mapping[str, Any]) -> Iterator[Problem]:
         if _above(age, window):
             rule = f"must not be shorter than scrape.max_age_seconds, {age}: it may hold no sample"
             yield Problem((*_AT, name, "window"), show(gate["window"]), rule)
+    yield from _watch_problems(online, _seconds(_gate(online, "saturation").get("memory_window")))
     for name, field in (("errors", "compare_window"), ("latency", "window")):
         gate = _gate(online, name)
         if _above(_seconds(gate.get(field)), _seconds(gate.get("stable_window"))):
             rule = f"must not be shorter than {field}, {gate[field]}: it is looked at where that one is empty"
             yield Problem((*_AT, name, "stable_window"), show(gate["stable_window"]), rule)
+
+
+def _watch_problems(online: Mapping[str, Any], longest: int | None) -> Iterator[Problem]:
+    for name in ("errors", "latency", "saturation"):
+        gate = _gate(online, name)
+        successes, interval = gate.get("successes"), _seconds(gate.get("interval"))
+        if _above(successes, gate.get("count")):
+            yield Problem((*_AT, name, "successes"), show(successes), f"must not exceed count, {gate['count']}")
+        elif isinstance(successes, int) and interval is not None and _above(longest, (successes - 1) * interval):
+            rule = f"so many take {(successes - 1) * interval} s, must not be shorter than saturation.memory_window"
+            yield Problem((*_AT, name, "successes"), show(successes), f"{rule}, {longest} s: nothing would watch on")
 
 
 def _quality_problems(quality: Mapping[str, Any]) -> Iterator[Problem]:

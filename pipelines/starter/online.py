@@ -19,7 +19,10 @@ _ONLINE = """\
     scrape:
       settle: 30s
       max_age_seconds: 60
-      reason: two scrapes 15 s apart until new pods are targets with a rate; four without a sample are no signal
+      retries: 210
+      reason: >-
+        two scrapes 15 s apart until new pods are targets with a rate; four without a sample are no signal; what does
+        not answer is asked again every 10 s, for 35 minutes
     samples:
       min_requests: 500
       min_rows: 500
@@ -43,15 +46,18 @@ _ONLINE = """\
       min_requests: 500
       min_failures: 5
       window: 30m
-      max_refused_excess: 0.002
+      max_refused_excess: 0.02
+      refused_deviations: 3
       compare_window: 30m
       stable_window: 1h
       interval: 15s
-      count: 120
+      count: 140
+      successes: 21
       reason: >-
         shares; a healthy server fails one request in a thousand, so three of 500 may be chance and are waited on,
-        five are not; refusals are the callers' until this version refuses more than stable does in the same half
-        hour
+        five are not; refusals are the callers' until this version refuses 2 in 100 more than stable in the same
+        half hour, three standard errors away from that: 500 requests can tell; 21 looks are the 5 minutes that memory
+        takes: after a blue-green switch nothing goes unwatched meanwhile
     latency:
       max_p99_seconds: 0.1
       max_ratio_to_stable: 2.0
@@ -60,7 +66,8 @@ _ONLINE = """\
       window: 10m
       stable_window: 1h
       interval: 15s
-      count: 120
+      count: 140
+      successes: 21
       reason: >-
         seconds; an answer takes 1 to 5 ms, so 100 ms is a caller's patience and no noise; twice stable's p99, of
         which less than 25 ms is a pause of the node; 200 requests hold two beyond their p99
@@ -73,10 +80,17 @@ _ONLINE = """\
       min_requests: 200
       window: 30m
       interval: 15s
-      count: 120
+      count: 140
+      successes: 21
       reason: >-
         bytes a pod, 15 minutes ahead of a trend of 5: its limit is 536870912; less than 5 minutes cannot tell a
         leak from warming up; 64 requests in flight at one pod wait longer than they are computed
+    half:
+      window: 5m
+      min_requests: 200
+      reason: >-
+        a canary with half of the traffic is asked about that half alone: the pause before is as long as the window;
+        200 requests in it, from 1.4 a second, hold two beyond their p99, and one in twenty that fails is no 0 of them
     inputs:
       min_rows: 500
       min_distinct_rows: {distinct}

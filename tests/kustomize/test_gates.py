@@ -12,6 +12,7 @@ import yaml
 from models.duration import seconds
 from models.errors import ConfigError
 from pipelines.build import build_overlay, objects
+from pipelines.rehearsal.analysis import ERROR_RETRY_SECONDS
 from pipelines.rehearsal.metric import Metric, Prometheus, Web
 from pipelines.rehearsal.template import resolve, templates_in
 from pipelines.tools import ROOT
@@ -69,7 +70,9 @@ def metrics(built: Built, analysis: dict[str, Any]) -> tuple[Metric, ...]:
 
 def test_every_threshold_reaches_the_argument_that_is_named_after_it(built: Built, overlay: tuple[str, str]) -> None:
     found = arguments(built)
-    for gate, field, value in fields(online(ROOT, overlay[1])):
+    gates = online(ROOT, overlay[1])
+    gates.pop("half")  # a canary's own: in its Rollout
+    for gate, field, value in fields(gates):
         assert found.pop(f"{gate}-{field.replace('_', '-')}") == {str(value)}, (gate, field)
     # What is left says where to ask, and about which model.
     addresses = {"prometheus-address", "judge-address", "preview-address", "active-address"}
@@ -136,7 +139,7 @@ def test_what_decides_is_in_line_and_waits_while_the_guard_only_aborts(built: Bu
             else:
                 assert metric.template != "error-storm"
                 assert metric.count is not None
-                assert metric.consecutive_success_limit == 1
+                assert metric.consecutive_success_limit >= 1
                 assert metric.inconclusive_limit == metric.count
 
 
@@ -149,7 +152,8 @@ def test_arguments_of_an_analysis_are_all_given_and_all_taken(built: Built) -> N
                 # Argo refuses an analysis whose templates disagree about an argument.
                 assert declared.setdefault(name, value) == value, (place, name)
         open_ones = {name for name, value in declared.items() if value is None}
-        assert {argument["name"] for argument in analysis["args"]} == open_ones, place
+        given = {argument["name"] for argument in analysis["args"]}
+        assert open_ones <= given <= set(declared), place
 
 
 def test_the_former_pods_outlive_the_analysis_after_the_switch(built: Built) -> None:
@@ -165,6 +169,41 @@ def test_the_former_pods_outlive_the_analysis_after_the_switch(built: Built) -> 
     assert waits[1] < strategy["scaleDownDelaySeconds"]
     # These analyses count as time without progress: one that waits would end as aborted instead of paused.
     assert max(waits) < rollout["spec"]["progressDeadlineSeconds"]
+
+
+def test_after_a_switch_nothing_stops_watching_before_the_memory_is_judged(built: Built) -> None:
+    (rollout,) = [each for each in built if each["kind"] == "Rollout"]
+    if "blueGreen" not in rollout["spec"]["strategy"]:
+        return
+    memory_window = arguments(built)["saturation-memory-window"].pop()
+    watched = {
+        metric.name: (metric.interval or 0) * (metric.consecutive_success_limit - 1)
+        for metric in metrics(built, analyses(built)[1][1])
+        if metric.template in ("error-ratio", "latency", "saturation") and metric.name != "memory"
+    }
+    assert len(watched) == 6
+    assert min(watched.values()) >= seconds(memory_window)
+
+
+def test_a_canarys_last_step_asks_about_half_of_the_traffic_alone(built: Built, overlay: tuple[str, str]) -> None:
+    (rollout,) = [each for each in built if each["kind"] == "Rollout"]
+    if "canary" not in rollout["spec"]["strategy"]:
+        return
+    half = online(ROOT, overlay[1])["half"]
+    weight, pause, last = rollout["spec"]["strategy"]["canary"]["steps"][-3:]
+    assert weight == {"setWeight": 50}
+    given = {each["name"]: each.get("value") for each in last["analysis"]["args"]}
+    for gate in ("errors", "latency", "saturation"):
+        assert given[f"{gate}-window"] == pause["pause"]["duration"] == half["window"]
+        assert given[f"{gate}-min-requests"] == str(half["min_requests"])
+
+
+def test_an_address_that_does_not_answer_is_waited_for_about_as_long_as_samples(built: Built) -> None:
+    for place, analysis in analyses(built):
+        for metric in metrics(built, analysis):
+            if place != "background" and metric.template != "replay":
+                waits = (metric.interval or 0) * (metric.count or 1)
+                assert waits <= metric.consecutive_error_limit * ERROR_RETRY_SECONDS <= 1.2 * waits, metric.name
 
 
 def test_a_canarys_first_question_comes_two_scrapes_after_its_pods(built: Built, overlay: tuple[str, str]) -> None:

@@ -96,8 +96,28 @@ CASES: list[tuple[str, Spoil, str]] = [
     ),
     (
         "waits-less-than-samples",
-        lambda o: o["saturation"].update(count=20),
-        "saturation.count: got 20, interval x count is 300 s, must not be below samples', 1800 s",
+        lambda o: o["saturation"].update(count=100),
+        "saturation.count: got 100, interval x count is 1500 s, must not be below samples', 1800 s",
+    ),
+    (
+        "more-successes-than-looks",
+        lambda o: o["errors"].update(successes=141),
+        "errors.successes: got 141, must not exceed count, 140",
+    ),
+    (
+        "ends-before-the-memory-does",
+        lambda o: o["latency"].update(successes=20),
+        "latency.successes: got 20, so many take 285 s, must not be shorter than saturation.memory_window, 300 s",
+    ),
+    (
+        "half-of-the-traffic-needs-more-than-was-waited-for",
+        lambda o: o["half"].update(min_requests=501),
+        "half.min_requests: got 501, must not exceed samples.min_requests, 500",
+    ),
+    (
+        "half-a-window-without-a-sample",
+        lambda o: o["half"].update(window="30s"),
+        'half.window: got "30s", must not be shorter than scrape.max_age_seconds, 60',
     ),
     (
         "window-without-a-sample",

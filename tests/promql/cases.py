@@ -92,8 +92,8 @@ SUBJECTS = (
     ),
     Subject(
         "refused-excess",
-        pod(CANARY, answered=19, refused=1),
-        pod(CANARY, answered=18, refused=2),
+        pod(CANARY, answered=19.8, refused=0.2),
+        pod(CANARY, answered=17, refused=3),
         "mainline_requests_total",
         pod(CANARY, answered=4, refused=4),
         together(pod(STABLE, answered=57, refused=3)),
@@ -204,14 +204,21 @@ def _errors() -> Iterator[Case]:
 
     stable = pod(STABLE, answered=57, refused=3)
     yield Case("refused-excess", "counter reset", PASS, together(restarted(pod(CANARY), 20, 40), stable))
-    refusing, switched = pod(CANARY, answered=18, refused=2), _stopped(stable)
-    after = pod(CANARY, answered=18, refused=2, absent=44)
+    refusing, switched = pod(CANARY, answered=17, refused=3), _stopped(stable)
+    after = pod(CANARY, answered=17, refused=3, absent=44)
     yield Case("refused-excess", "bad after the switch", FAIL, together(after, switched), SWITCHED)
     after = pod(CANARY, absent=44)
     yield Case("refused-excess", "good after the switch", PASS, together(after, switched), SWITCHED)
     yield Case("refused-excess", "nobody to compare with", NOTHING, refusing)
-    same = together(pod(CANARY, answered=10, refused=10), pod(STABLE, answered=30, refused=30))
+    same = together(pod(CANARY, answered=400, refused=400), pod(STABLE, answered=30, refused=30))
     yield Case("refused-excess", "bad callers of both", PASS, same)
+    # 2 % beyond stable are the limit itself, and 800 requests cannot tell 5 % from it: it is asked again.
+    fifth = pod(CANARY, answered=18.6, refused=1.4)
+    yield Case("refused-excess", "at the limit", NOTHING, together(fifth, stable))
+    same = pod(CANARY, answered=19, refused=1)
+    yield Case("refused-excess", "as many, and too few requests to say so", NOTHING, together(same, stable))
+    # (0 - 0 - 0.02) / (sqrt(0 + 1) / 800)
+    yield Case("refused-excess", "none refused", PASS, together(pod(CANARY), STABLE_PODS), value=-16)
 
 
 def _latency() -> Iterator[Case]:

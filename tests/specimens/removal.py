@@ -27,11 +27,15 @@ def without(node: Any, template: str) -> Any:
     return node
 
 
-def without_minimums(template: dict[str, Any]) -> None:
-    """Has a gate decide on the first sample that it gets; the step that waits for samples keeps its own."""
-    for argument in template["spec"]["args"]:
-        if re.fullmatch(r"(?!samples-).*-min-(requests|rows|distinct-rows)", argument["name"]):
-            argument["value"] = "1"
+def without_minimums(node: Any) -> None:
+    """Has each gate decide on the first sample that it gets; the step that waits for samples keeps its own."""
+    if isinstance(node, dict):
+        if re.fullmatch(r"(?!samples-).*-min-(requests|rows|distinct-rows)", str(node.get("name"))):
+            node["value"] = "1"
+        node = list(node.values())
+    if isinstance(node, list):
+        for each in node:
+            without_minimums(each)
 
 
 def remove_from_strategies(root: Path, template: str) -> int:

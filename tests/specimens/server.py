@@ -24,6 +24,8 @@ LEAK_BYTES = 512 * 1024  # a request; at 5 requests/s this is 150 MB a minute
 CRASH_STATUS = 70
 # More requests than the replay before a blue-green switch sends.
 LATE = 350
+# More than the first gates of a rollout look at.
+LATER = 700
 # What happens at the n-th request to /predict, n from 1, before the application sees it.
 Fault = Callable[[int], Any]
 
@@ -94,6 +96,9 @@ FAULTS: Mapping[str, Callable[[], Fault]] = {
     "error-in-two": lambda: error_in(2),
     "late-errors": lambda: error_in(10, after=LATE),
     "late-slow": lambda: slow(10, after=LATE),
+    "later-errors": lambda: error_in(50, after=LATER),
+    "later-slow": lambda: slow(20, after=LATER),
+    "later-half": lambda: error_in(2, after=LATER),
 }
 NEVER_READY = "never-ready"
 

@@ -26,9 +26,14 @@ BEHAVIOURS: Mapping[str, Behaviour] = {
     "crash": Behaviour(requests_before_crash=100),
     "error-in-fifty": Behaviour(error_ratio=1 / 50),
     "error-in-two": Behaviour(error_ratio=1 / 2),
+    "hang": Behaviour(error_ratio=1 / 10),  # at their deadline, which the simulated clock leaves out
     # of each of three pods
     "late-errors": Behaviour(error_ratio=1 / 10, sound_requests=server.LATE // 3),
     "late-slow": Behaviour(slow_share=1 / 10, slow_seconds=server.SLOW_SECONDS, sound_requests=server.LATE // 3),
+    # of each pod, so that a canary's first gates have passed
+    "later-errors": Behaviour(error_ratio=1 / 50, sound_requests=server.LATER),
+    "later-slow": Behaviour(slow_share=1 / 20, slow_seconds=server.SLOW_SECONDS, sound_requests=server.LATER),
+    "later-half": Behaviour(error_ratio=1 / 2, sound_requests=server.LATER),
     server.NEVER_READY: Behaviour(ready_seconds=NEVER),
 }
 # Rows without a number are failed requests, which no capture log has: in the simulation they fail by their share.
@@ -69,7 +74,7 @@ def outcome(
     """How the case ends where these gates, or each gate's own minimum of samples, were taken out of the overlay."""
     built = [copy.deepcopy(each) for each in overlay(case.model)]
     for each in built:
-        if not minimums and each["kind"] == "AnalysisTemplate":
+        if not minimums and each["kind"] in ("AnalysisTemplate", "Rollout"):
             without_minimums(each)
         if each["kind"] == "Rollout":
             for gate in removed:

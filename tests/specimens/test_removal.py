@@ -29,6 +29,10 @@ ALONE = [
     ("latency", "slow-iris"),
     ("error-ratio", "late-errors-property"),
     ("latency", "late-slow-property"),
+    ("error-ratio", "later-errors-diabetes"),
+    ("latency", "later-slow-iris"),
+    ("error-ratio", "later-half-property"),
+    ("latency", "later-slow-property"),
     ("saturation", "leaking-memory-diabetes"),
     ("saturation", "leaking-memory-property"),
     ("input-drift", "stale-model-diabetes"),
@@ -82,7 +86,7 @@ def test_without_the_replay_callers_meet_what_it_stops_before_the_switch(name: s
 @pytest.mark.slow
 def test_without_any_minimum_of_samples_a_server_that_fails_later_is_promoted_before_it_does() -> None:
     """Samples are waited for in a step of its own, and by each gate. Either alone holds, both gone let it through."""
-    case = replace(CASES["late-errors-diabetes"], traffic="quiet")
+    case = replace(CASES["later-errors-diabetes"], traffic="quiet")
     assert gate(outcome(case)) == "enough-samples"
     assert outcome(case, removed=["enough-samples"]).ending is Ending.PAUSED
     assert gate(outcome(case, minimums=False)) == "enough-samples"

@@ -38,6 +38,9 @@ class Grade:
 # What is seen by counting requests, and not by rows that the judge has to collect first.
 SOON = ("errors", "slow", "sluggish", "rare rows")
 USUAL_RATE = 20.0
+# Faults that begin after so many requests of each pod, when a rollout's first gates have passed.
+LATE_REQUESTS = 700
+_LATE = ("late errors", "late slow")
 GOOD_KINDS = ("identical", "retrained", "better", "drifted world", "quiet")
 # Retrained for a world that moved so far, a model announces a difference within its limit. Beyond, it asks a person by
 # design, who raises the limit: that is neither good nor bad.
@@ -51,6 +54,10 @@ def _servers(**changes: float) -> Change:
         return replace(scenario, candidate_servers=replace(scenario.candidate_servers, **changes))  # type: ignore[arg-type]
 
     return change
+
+
+def _late_slow(share: float) -> Change:
+    return _servers(slow_share=share, slow_seconds=0.3, sound_requests=LATE_REQUESTS)
 
 
 def _crash_after(requests: int) -> Change:
@@ -87,6 +94,11 @@ def bad_grades() -> list[Grade]:
         Grade("slow", share, f"{share:.1%} + 300 ms", _servers(slow_share=share, slow_seconds=0.3))
         for share in (0.005, 0.01, 0.02, 0.05, 0.2)
     ]
+    found += [
+        Grade("late errors", ratio, f"{ratio:.0%}", _servers(error_ratio=ratio, sound_requests=LATE_REQUESTS))
+        for ratio in (0.01, 0.02, 0.05, 0.5)
+    ]
+    found += [Grade("late slow", s, f"{s:.0%} + 300 ms", _late_slow(s)) for s in (0.01, 0.02, 0.05, 0.2)]
     found += [
         Grade("sluggish", more, f"all + {more * 1000:.0f} ms", _servers(slow_share=1.0, slow_seconds=more))
         for more in (0.01, 0.03, 0.06, 0.1, 0.3)
@@ -162,7 +174,8 @@ def scenario_of(grade: Grade, model: str, seed: int, *, rate: float | None = Non
 def scenarios(count: int, seed: int) -> list[Scenario]:
     """Half good, half bad; kind, then strength, then model are drawn, each as likely as the others.
 
-    Traffic is drawn from 1 to 200 requests a second; every other one that fails or is slow has 20: for times to abort.
+    Traffic is drawn from 1 to 200 requests a second. Every other one that fails or is slow has 20, for times to abort,
+    and every one that does so late: with few enough it would begin after the end.
     """
     chance = np.random.default_rng(seed)
     found = []
@@ -172,7 +185,8 @@ def scenarios(count: int, seed: int) -> list[Scenario]:
         kind = list(kinds)[int(chance.integers(len(kinds)))]
         grade = kinds[kind][int(chance.integers(len(kinds[kind])))]
         model = grade.only[int(chance.integers(len(grade.only)))]
-        rate = USUAL_RATE if grade.kind in SOON and chance.random() < 0.5 else None
+        usual = grade.kind in _LATE or (grade.kind in SOON and chance.random() < 0.5)
+        rate = USUAL_RATE if usual else None
         found.append(scenario_of(grade, model, int(chance.integers(2**31)), rate=rate))
     return found
 
