@@ -25,7 +25,7 @@ def begin(tmp_path: Path) -> Iterator[Start]:
     """Starts a specimen of iris."""
     running: list[Served] = []
 
-    def started(specimen: str, seconds: float = 30.0) -> Served:
+    def started(specimen: str, seconds: float = 30.0, **more: str) -> Served:
         bundle = made("iris-stable")
         environment = {
             "MAINLINE_MODEL": "iris",
@@ -35,6 +35,7 @@ def begin(tmp_path: Path) -> Iterator[Start]:
             "MAINLINE_CACHE_DIR": "/var/cache/mainline",
             "PYTHONPATH": str(ROOT),
             "SPECIMEN": specimen,
+            **more,
         }
         command = PodCommand(
             ("python", "-m", "tests.specimens.server"), environment, THIS_MACHINE, {}, "/ready",
@@ -104,12 +105,14 @@ def test_crash_ends_the_process_after_a_hundred_requests(begin: Start) -> None:
     assert served.process.wait(5) == server.CRASH_STATUS
 
 
-def test_hang_keeps_requests_in_flight_that_no_histogram_has_seen(begin: Start) -> None:
-    served = begin("hang")
-    statuses = [status for status, _ in ask(served, 20, timeout=0.3)]
-    assert statuses.count(0) == 2
-    assert metric(served, "mainline_requests_in_flight") == 2
-    assert metric(served, "mainline_request_duration_seconds_count") == 18
+def test_hang_is_counted_as_failed_at_the_deadline_whether_its_caller_waits_or_not(begin: Start) -> None:
+    served = begin("hang", MAINLINE_REQUEST_SECONDS="1.0")
+    assert [status for status, _ in ask(served, 20)].count(504) == 2
+    assert [status for status, _ in ask(served, 20, timeout=0.3)].count(0) == 2
+    time.sleep(1.5)
+    assert metric(served, 'mainline_requests_total{model="iris",model_version="2",outcome="failed"') == 4
+    assert metric(served, "mainline_requests_in_flight") == 0
+    assert metric(served, "mainline_request_duration_seconds_count") == 36  # of those that were answered
 
 
 def test_never_ready_lives_and_is_never_ready(begin: Start) -> None:
