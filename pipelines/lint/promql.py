@@ -67,7 +67,7 @@ def fill(query: str, arguments: Mapping[str, Argument]) -> str:
             return "5m"
         if known is not None and known.origin in _STANDS_FOR:
             return _STANDS_FOR[known.origin]
-        return f"args.{name}" if quoted(before) else "1"
+        return f"args.{name}" if quoted(before, comment="#") else "1"
 
     return PLACEHOLDER.sub(put, query)
 
@@ -117,12 +117,21 @@ def _depth(query: str) -> int:
     return deepest
 
 
-def quoted(before: str) -> bool:
-    """Whether a place lies inside a string, by the text before it."""
+def quoted(before: str, *, comment: str = "") -> bool:
+    """Whether a place lies inside a string, by the text before it.
+
+    Args:
+        before: the text.
+        comment: what begins a comment, in which a quote opens nothing; none where empty.
+    """
     quote = ""
-    escaped = False
+    escaped = said = False
     for character in before:
-        if escaped:
+        if said:
+            said = character != "\n"
+        elif character == comment and not quote:
+            said = True
+        elif escaped:
             escaped = False
         elif quote and character == "\\":
             escaped = True

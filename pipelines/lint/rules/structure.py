@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from pipelines.lint.finding import Hit, Rule, Severity
 from pipelines.lint.manifests import Manifests
 from pipelines.lint.node import Node
-from pipelines.lint.objects import ARGO, TEMPLATES, Manifest
+from pipelines.lint.objects import ARGO, TEMPLATES, UNFILLED, Manifest
 from pipelines.lint.shapes import EXPERIMENT, ROLLOUT, TEMPLATE, Shape, wrong
 
 _SHAPES: dict[str, Shape] = {"Rollout": ROLLOUT, "Experiment": EXPERIMENT, **dict.fromkeys(TEMPLATES, TEMPLATE)}
@@ -14,7 +14,8 @@ _SHAPES: dict[str, Shape] = {"Rollout": ROLLOUT, "Experiment": EXPERIMENT, **dic
 def _nonsense(world: Manifests) -> Iterator[Hit]:
     for owner in world.of(*ARGO):
         for node, message in wrong(owner.spec(), _SHAPES[owner.kind], "spec"):
-            yield _hit(owner, node, message)
+            if world.complete or node.text != UNFILLED:
+                yield _hit(owner, node, message)
         for node, message in _nothing(owner, complete=world.complete):
             yield _hit(owner, node, message)
         if not owner.spec() and not owner.node.at("$patch"):

@@ -97,3 +97,12 @@ def test_placeholders_become_what_their_place_asks_for() -> None:
 def test_what_is_no_query_is_said_to_be_none(query: str) -> None:
     with pytest.raises(NotPromql):
         read(query)
+
+
+def test_quote_in_a_comment_opens_no_text() -> None:
+    query = "# the candidate's own\nsum(x) > {{args.most}} # isn't it\nand sum(y{a=\"{{args.b}}\"}) > {{args.c}}"
+    assert fill(query, {}) == "# the candidate's own\nsum(x) > 1 # isn't it\nand sum(y{a=\"args.b\"}) > 1"
+
+
+def test_sign_of_a_comment_in_a_text_begins_none() -> None:
+    assert fill('x{a="#{{args.b}}"} > {{args.c}}', {}) == 'x{a="#args.b"} > 1'

@@ -84,3 +84,9 @@ def test_object_without_a_spec_is_a_note_among_files_and_an_error_in_an_overlay(
     text = "kind: AnalysisTemplate\nmetadata: {name: x}\n"
     severities = [judge({"x": text}, complete=complete).findings[0].severity for complete in (False, True)]
     assert severities == ["note", "error"]
+
+
+def test_value_that_a_component_fills_is_an_error_only_in_an_overlay() -> None:
+    text = canary("{steps: [{pause: {duration: unset}}]}")
+    found = [judge({"x": text}, complete=complete).findings for complete in (False, True)]
+    assert [[each.rule for each in findings] for findings in found] == [[], ["ML036"]]
