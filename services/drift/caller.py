@@ -12,8 +12,8 @@ from typing import Any, Self
 
 from models.errors import MainlineError
 from services.drift.connection import Connection
-from services.drift.parts import REPLAYED
 from services.drift.replay import Reply
+from services.replayed import PREFIX
 
 ASK_SECONDS = 2.0
 _AGAIN_SECONDS = 0.2
@@ -90,7 +90,7 @@ class Caller:
 
     def _post(self, body: bytes) -> Reply:
         started = time.perf_counter()
-        headers = {"Content-Type": "application/json", "X-Request-Id": f"{REPLAYED}{uuid.uuid4().hex}", **_NAMED}
+        headers = {"Content-Type": "application/json", "X-Request-Id": f"{PREFIX}{uuid.uuid4().hex}", **_NAMED}
         try:
             status, told = self._connection.call("POST", "/predict", body, headers)
         except (OSError, http.client.HTTPException):

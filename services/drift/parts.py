@@ -15,10 +15,9 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from services import replayed
+from services.replayed import is_replayed
 
 _MAX_LINE = 2**20
-REPLAYED = replayed.PREFIX
 # Of a row: its request's id, and its place in the request.
 Key = tuple[str, int]
 
@@ -78,7 +77,7 @@ def read_part(data: bytes, *, max_bytes: int, max_rows: int) -> Part:
         row = _row(line)
         if row is None:
             wrong += 1
-        elif not replayed.is_replayed(row.request_id):
+        elif not is_replayed(row.request_id):
             rows.append(row)
         if len(rows) >= max_rows:
             break
