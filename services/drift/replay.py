@@ -17,8 +17,8 @@ METHOD = (
     "Each distinct row goes to both servers, at the same time of day and in turns first to one and to the other.",
     "An error counts where stable answers the same row; a row that fails twice fails, whatever the share.",
     "Latency: the slowest one in fifty, against stable's.",
-    "Each connection is asked first which pods answer, and each answer tells its bundle; of a connection that broke and "
-    "was opened again only the bundle is known.",
+    "Each connection is asked first which pods answer, and each answer tells its bundle; of a connection that broke "
+    "and was opened again only the bundle is known.",
 )
 _FAILURES = 5  # so many rows that stable answers are no accident, however few pairs there are
 _CRAWLING = 20  # so many answers, half of them slow, neither: a slow preview leaves few pairs in the judge's time
