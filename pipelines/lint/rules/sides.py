@@ -20,6 +20,7 @@ _BESIDE = re.compile(rf"{_OLD.pattern}|active|current|primary|production", re.IG
 _LABEL = re.compile(r"pod[-_]?template[-_]?hash", re.IGNORECASE)
 # What names pods; a threshold may well be the same on both sides.
 _POINTS = re.compile(r"hash|address|url|uri|service|host|endpoint|target|subset|selector|^$", re.IGNORECASE)
+_OF_TEMPLATE = re.compile(r"\{\{\s*templates\.([A-Za-z0-9_-]+)\.")
 _STANDS = (LATEST, OF_EXPERIMENT, STABLE, "args.")
 
 
@@ -63,7 +64,7 @@ def _another_in_its_place(world: Manifests) -> Iterator[Hit]:
 
 def _wrong(use: Use, each: Argument) -> str:
     """What is wrong with the value of an argument that promises the new version; empty for nothing."""
-    if each.origin is Origin.STABLE:
+    if _origin(use, each) is Origin.STABLE:
         return "is the stable version's hash: the canary is judged by the crowd"
     if each.origin is not Origin.LITERAL or "{{" in each.value or use.owner.kind == "Experiment":
         return ""
@@ -77,6 +78,18 @@ def _wrong(use: Use, each: Argument) -> str:
         if re.match(rf"(\w+://)?{re.escape(name)}($|[.:/])", each.value):
             return f"is {each.value!r}, the service of the stable version"
     return ""
+
+
+def _origin(use: Use, each: Argument) -> Origin:
+    """Where an argument comes from; that of an experiment's template is where the template's pods come from."""
+    found = _OF_TEMPLATE.search(each.node.at("value").text)
+    if each.origin is not Origin.EXPERIMENT or found is None:
+        return each.origin
+    alone = use.step is None
+    owner = use.owner.spec() if alone else use.owner.spec("strategy", "canary", "steps").items[use.step or 0]
+    templates = (owner if alone else owner.at("experiment")).at("templates").items
+    reference = next((one.at("specRef").text for one in templates if one.at("name").text == found.group(1)), "")
+    return {"stable": Origin.STABLE, "canary": Origin.LATEST}.get(reference, each.origin)
 
 
 def _keys(metric: Metric, origin: Origin) -> Iterator[tuple[str, str]]:
@@ -110,7 +123,7 @@ def _itself(world: Manifests) -> Iterator[Hit]:
     for use in world.uses:
         arguments = _arguments(use)
         for each in arguments:
-            if _old(each.name) and each.origin is Origin.LATEST:
+            if _old(each.name) and _origin(use, each) is Origin.LATEST:
                 message = f"argument {each.name} is the new version's hash: it is compared with itself"
                 yield _at(use, each, message)
         for one, other in combinations(arguments, 2):
@@ -149,10 +162,11 @@ RULES = (
         remedy="valueFrom: podTemplateHashValue: Latest; the name of the canary's or preview's own service",
         explain="""\
 An argument, or a field of a question, that is named after the canary, preview, candidate or latest, and is filled by
-podTemplateHashValue: Stable (or fieldRef status.stableRS), by the name of the Rollout's stableService or activeService,
-or, where it is a hash, by a fixed value; and a query whose pod template hash is written down. A hash changes with every
-version (utils/hash/hash.go), so a written one is a former version's or nobody's. Not reported: a service's name after
-the switch of blue-green, an Experiment that stands alone, a name that says both versions.""",
+podTemplateHashValue: Stable (or fieldRef status.stableRS, or an experiment's template of specRef: stable), by the name
+of the Rollout's stableService or activeService, or, where it is a hash, by a fixed value; and a query whose pod
+template hash is written down. A hash changes with every version (utils/hash/hash.go), so a written one is a former
+version's or nobody's. Not reported: a service's name after the switch of blue-green, an Experiment that stands alone, a
+name that says both versions.""",
         check=_another_in_its_place,
     ),
     Rule(

@@ -54,7 +54,28 @@ def swapped(text: str, one: str, other: str) -> str:
     return text.replace(one, "?").replace(other, one).replace("?", other)
 
 
+EXPERIMENT = """\
+kind: Rollout
+metadata: {name: shop}
+spec:
+  strategy:
+    canary:
+      steps:
+        - setWeight: 10
+        - experiment:
+            templates: [{name: new, specRef: canary}, {name: old, specRef: stable}]
+            analyses:
+              - name: x
+                templateName: elsewhere
+                args:
+                  - {name: canary-hash, value: "{{templates.new.podTemplateHash}}"}
+                  - {name: stable-hash, value: "{{templates.old.podTemplateHash}}"}
+"""
+
+
 WRONG = {
+    "the stable pods of an experiment": ("ML033", EXPERIMENT.replace("templates.new", "templates.old")),
+    "the canary pods of an experiment on both sides": ("ML034", EXPERIMENT.replace("templates.old", "templates.new")),
     "the stable hash for the canary": ("ML033", CANARY.replace(LATEST, LATEST.replace("Latest", "Stable"))),
     "the stable hash by its field": (
         "ML033",
@@ -91,6 +112,7 @@ WRONG = {
     "one argument on both sides": ("ML034", COMPARED.replace("{{args.stable-hash}}", "{{args.canary-hash}}")),
 }
 RIGHT = {
+    "an experiment of both": EXPERIMENT,
     "the web specimen": WEB,
     "an address for each": given(
         "{name: preview-address, value: 'http://shop-preview'}", "{name: active-address, value: 'http://shop'}"
