@@ -1,7 +1,8 @@
 """What a built overlay says: its objects, its pod's command and environment, and whether a cluster may have it.
 
 `python -m pipelines.build --env staging --model iris` prints the overlay as Kustomize builds it; with `--cluster` it
-first refuses what only this machine can run. `serve` runs the pod that is read here.
+first refuses what only this machine can run, and says on the Rollout who let the release in. `serve` runs the pod that
+is read here.
 """
 
 import argparse
@@ -213,12 +214,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--env", required=True, help="staging or production")
     parser.add_argument("--model", required=True)
     parser.add_argument("--root", type=Path, default=tools.ROOT, help="the checkout; default: this one")
-    parser.add_argument("--cluster", action="store_true", help="refuse what a cluster must not have")
+    parser.add_argument(
+        "--cluster",
+        action="store_true",
+        help="for a cluster: refuse what it must not have, name approver and merge commit",
+    )
     options = parser.parse_args(arguments)
     try:
         built = build_overlay(options.root, options.env, options.model)
         if options.cluster:
+            from pipelines.deploying import deployed
+
             refuse_on_cluster(objects(built))
+            built = deployed(objects(built), options.root, options.env, options.model)
     except MainlineError as err:
         print(err, file=sys.stderr)
         return err.exit_code

@@ -9,7 +9,7 @@ import pytest
 from models.errors import GateClosed
 from models.release import Release, release_path, render_release
 from pipelines import tracking
-from pipelines.build import build_overlay, main, objects, refuse_on_cluster
+from pipelines.build import build_overlay, main, objects, refuse_on_cluster, rollout
 from pipelines.forge import merge
 from pipelines.promote import promote
 
@@ -66,8 +66,34 @@ def test_cluster_refuses_what_only_this_machine_can_run(
     assert "nothing is released" in said.err
     assert said.out == ""
     assert main(asked) == 0
+    git(scratch, "init", "-q", "-b", "main")
+    git(scratch, "add", "-A")
+    git(scratch, "commit", "-qm", "start")
     (scratch / release_path("staging", "iris")).write_text(render_release(release_of("iris")), encoding="utf-8")
-    assert main([*asked, "--cluster"]) == 0
+    assert main([*asked, "--cluster"]) == 3
+    assert "no commit on this branch released it to staging" in capsys.readouterr().err
+
+
+def test_who_let_a_release_in_stands_on_the_rollout_and_not_in_its_pods(
+    tool: None, scratch: Path, capsys: pytest.CaptureFixture[str], release_of: Callable[..., Release]
+) -> None:
+    git(scratch, "init", "-q", "-b", "main")
+    git(scratch, "add", "-A")
+    git(scratch, "commit", "-qm", "start")
+    git(scratch, "switch", "-qc", "proposal")
+    (scratch / release_path("staging", "iris")).write_text(render_release(release_of("iris")), encoding="utf-8")
+    git(scratch, "commit", "-qam", "release: iris 17", "--author", "Machine <machine@example.org>")
+    git(scratch, "switch", "-q", "main")
+    git(scratch, "-c", "user.name=Grace", "-c", "user.email=g@example.org", "merge", "-q", "--no-ff", "proposal")
+    assert main(["--root", str(scratch), "--env", "staging", "--model", "iris", "--cluster"]) == 0
+    applied = rollout(objects(capsys.readouterr().out))
+    plain = rollout(objects(build_overlay(scratch, "staging", "iris")))
+    assert applied["spec"] == plain["spec"]
+    annotations = applied["metadata"]["annotations"]  # type: ignore[index]
+    assert annotations["mainline.dev/merge-commit"] == git(scratch, "rev-parse", "HEAD")
+    assert annotations["mainline.dev/proposed-by"] == "Machine <machine@example.org>"
+    assert annotations["mainline.dev/approver"] == git(scratch, "show", "-s", "--format=%an <%ae>")
+    assert set(plain["metadata"]["annotations"]) <= set(annotations)  # type: ignore[index]
 
 
 def test_overlay_that_does_not_build_is_said_with_kustomizes_words(
