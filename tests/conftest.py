@@ -2,11 +2,16 @@
 
 import os
 import shutil
+import signal
 from pathlib import Path
 
 import pytest
 
 CACHE = Path(__file__).resolve().parent.parent / "build" / "cache"
+
+# Started in a shell's background, a process ignores Ctrl-C, and so does all that it starts: tests of it need it heard.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 os.environ.update(
     {

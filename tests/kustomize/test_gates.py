@@ -242,8 +242,8 @@ def test_the_judge_takes_what_it_is_asked_and_decides_nothing_by_a_default(built
                 body = json.loads(metric.provider.body or "")
                 hashes = {"candidate_hash": "c0ffee", "stable_hash": "5afe"}
                 request = parse({**body, **hashes})
-                # A replay's window only says where rows are looked for.
-                assert set(type(request).model_fields) - set(body) <= {"window", "min_rows"}
+                # A replay's window only says where rows are looked for, the environment only names the report.
+                assert set(type(request).model_fields) - set(body) <= {"window", "min_rows", "environment"}
                 asked.add(body["check"])
     assert "replay" in asked or asked == {"inputs", "predictions"}
 
