@@ -83,9 +83,13 @@ def _patch_pod(root: Path, model: str, fault: str) -> None:
     path = root / "kustomize" / "overlays" / ENVIRONMENT / model / "kustomization.yaml"
     overlay = yaml.safe_load(path.read_text(encoding="utf-8"))
     container = "/spec/template/spec/containers/0"
+    # Not by PYTHONPATH: a checkout under /tmp would be taken for the pod's own volume of that name.
+    code = (
+        f"import runpy, sys; sys.path.insert(0, {str(ROOT)!r}); "
+        "runpy.run_module('tests.specimens.server', run_name='__main__')"
+    )
     patch = [
-        {"op": "replace", "path": f"{container}/command/2", "value": "tests.specimens.server"},
-        {"op": "add", "path": f"{container}/env/-", "value": {"name": "PYTHONPATH", "value": str(ROOT)}},
+        {"op": "replace", "path": f"{container}/command", "value": ["python", "-c", code]},
         {"op": "add", "path": f"{container}/env/-", "value": {"name": "SPECIMEN", "value": fault}},
     ]
     overlay.setdefault("patches", []).append({"target": {"kind": "Rollout"}, "patch": yaml.safe_dump(patch)})
