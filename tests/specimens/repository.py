@@ -18,6 +18,12 @@ from tests.specimens.making import ROOT, made
 from tests.specimens.removal import remove_from_strategies
 
 ENVIRONMENT = "production"
+# Not by PYTHONPATH: a checkout under /tmp would be taken for the pod's own volume of that name.
+_CODE = (
+    f"import runpy, sys; sys.path.insert(0, {str(ROOT)!r}); "
+    "runpy.run_module('tests.specimens.server', run_name='__main__')"
+)
+COMMAND = ("python", "-c", _CODE)
 _COPIED = ("kustomize", "manifests", "models", "versions.env", "data.dvc")
 
 
@@ -83,13 +89,8 @@ def _patch_pod(root: Path, model: str, fault: str) -> None:
     path = root / "kustomize" / "overlays" / ENVIRONMENT / model / "kustomization.yaml"
     overlay = yaml.safe_load(path.read_text(encoding="utf-8"))
     container = "/spec/template/spec/containers/0"
-    # Not by PYTHONPATH: a checkout under /tmp would be taken for the pod's own volume of that name.
-    code = (
-        f"import runpy, sys; sys.path.insert(0, {str(ROOT)!r}); "
-        "runpy.run_module('tests.specimens.server', run_name='__main__')"
-    )
     patch = [
-        {"op": "replace", "path": f"{container}/command", "value": ["python", "-c", code]},
+        {"op": "replace", "path": f"{container}/command", "value": list(COMMAND)},
         {"op": "add", "path": f"{container}/env/-", "value": {"name": "SPECIMEN", "value": fault}},
     ]
     overlay.setdefault("patches", []).append({"target": {"kind": "Rollout"}, "patch": yaml.safe_dump(patch)})

@@ -14,7 +14,8 @@ from pipelines.build import PodCommand
 from pipelines.readiness import NotServing
 from pipelines.serve import Served, start
 from tests.specimens import server
-from tests.specimens.making import ROOT, made
+from tests.specimens.making import made
+from tests.specimens.repository import COMMAND
 
 pytestmark = pytest.mark.slow  # a server for each
 Start = Callable[..., Served]
@@ -33,13 +34,11 @@ def begin(tmp_path: Path) -> Iterator[Start]:
             "MAINLINE_BUNDLE_URI": bundle.folder.as_uri(),
             "MAINLINE_BUNDLE_DIGEST": bundle.digest,
             "MAINLINE_CACHE_DIR": "/var/cache/mainline",
-            "PYTHONPATH": str(ROOT),
             "SPECIMEN": specimen,
             **more,
         }
         command = PodCommand(
-            ("python", "-m", "tests.specimens.server"), environment, THIS_MACHINE, {}, "/ready",
-            ("/var/cache/mainline", "/tmp"), 2,
+            COMMAND, environment, THIS_MACHINE, {}, "/ready", ("/var/cache/mainline", "/tmp"), 2,
         )  # fmt: skip
         running.append(start(command, bundle.digest, port=0, home=tmp_path, timeout_seconds=seconds))
         return running[-1]
