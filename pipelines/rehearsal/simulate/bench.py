@@ -13,6 +13,7 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict
 from functools import cache
+from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
@@ -78,7 +79,8 @@ def _strategy(model: str) -> dict[str, Any]:
 def run(cases: Sequence[Scenario], processes: int) -> Iterator[Played]:
     """Plays the rollouts, in their order; first trains what they serve, each bundle once."""
     served = sorted({(each.model, name) for each in cases for name in (each.stable, each.candidate)})
-    with ProcessPoolExecutor(processes) as pool:
+    # never forked: OpenMP's threads, once used, are not there in a fork, which then waits for them for ever
+    with ProcessPoolExecutor(processes, mp_context=get_context("spawn")) as pool:
         list(pool.map(_trained, served))
         yield from pool.map(played, cases, chunksize=max(1, min(8, len(cases) // (4 * processes))))
 
