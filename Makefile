@@ -17,7 +17,7 @@ help: ## Show this list
 
 $(INSTALLED): requirements/bootstrap.txt requirements/dev.txt pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(None if (3, 11) <= sys.version_info < (3, 15) else "mainline needs Python 3.11 to 3.14, and $(PYTHON) is " + sys.version.split()[0] + ": make PYTHON=python3.12 install")'
-	@echo "installing the locked dependencies into .venv/ (about 1.1 GB)"
+	@echo "installing the locked dependencies into .venv/ (about 1.8 GB)"
 	@$(PYTHON) -m venv .venv && $(BIN)/pip install -q --disable-pip-version-check --require-hashes -r requirements/bootstrap.txt
 	@$(BIN)/uv pip install -q --compile-bytecode --require-hashes -r requirements/dev.txt && $(BIN)/uv pip install -q --no-deps -e .
 	@touch $@
