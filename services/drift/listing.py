@@ -10,6 +10,7 @@ from obstore.exceptions import BaseError
 from obstore.store import ObjectStore, from_url
 
 from models.store import ObjectMissing, StoreError
+from services.drift.settings import ENVIRONMENT
 
 # What a server holds at most, uncompressed; a part above it is none of ours.
 MAX_PART_BYTES = 48 * 2**20
@@ -23,6 +24,8 @@ def open_log(uri: str) -> ObjectStore:
     """
     if not uri:
         raise StoreError("no capture log is configured: set MAINLINE_CAPTURE_URI")
+    if uri.endswith(ENVIRONMENT):
+        raise StoreError(f"{uri}: each environment has a log of its own and the request names none: add `environment`")
     parts = urlsplit(uri)
     if parts.scheme == "file" and not Path(unquote(parts.path)).is_dir():
         raise ObjectMissing(f"{uri}: no such folder: nothing was captured yet, or the address is wrong")

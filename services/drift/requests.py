@@ -66,7 +66,7 @@ class _Parties(Declared):
     """Who is judged, over which time, and how sure the judge must be.
 
     `alpha` is the probability with which one look may fail a candidate that differs in nothing. `environment` is
-    for the report's name, where one judge serves several.
+    for the report's name and the capture log's folder, where one judge serves several.
     """
 
     model: Model

@@ -12,7 +12,7 @@ from services.drift.judgement import Judgement
 from services.drift.looks import Looks
 from services.drift.metrics import Metrics
 from services.drift.requests import JudgeRequest
-from services.drift.settings import Settings
+from services.drift.settings import ENVIRONMENT, Settings
 from services.drift.shelf import Shelf
 from services.drift.sources import Sources
 from services.drift.store_state import StoreState
@@ -37,13 +37,12 @@ def run(settings: Settings) -> int:
 
     def judge(request: JudgeRequest) -> Judgement:
         now = datetime.now(UTC)
-        return looks.settled(request, assess(request, sources, now=now), now=now)
+        return looks.settled(request, assess(request, sources.of(request.environment), now=now), now=now)
 
     bench = Bench(judge, metrics, judge_seconds=settings.judge_seconds, wait_seconds=settings.wait_seconds)
     shelf = Shelf(settings.reports, max_reports=settings.max_reports)
-    app = create(
-        bench, shelf, metrics, store_state=StoreState(settings.capture_uri).told, body_seconds=settings.body_seconds
-    )
+    state = StoreState(settings.capture_uri.removesuffix(ENVIRONMENT))
+    app = create(bench, shelf, metrics, store_state=state.told, body_seconds=settings.body_seconds)
     log.info("ready", extra={"capture_log": settings.capture_uri, "reports": str(settings.reports)})
     Server(
         uvicorn.Config(

@@ -9,7 +9,10 @@ from pathlib import Path
 from models.errors import ConfigError
 from services.environment import Reader
 
-_FOLDER = r"(file|s3|gs)://\S+"
+# Where one judge serves several environments, each has a folder of its own; a request names it.
+ENVIRONMENT = "/{environment}"
+_FOLDER = r"(file|s3|gs)://[^\s{}]+(/\{environment\})?"
+_A_FOLDER = "a folder at file://, s3:// or gs://, /{environment} at most behind it"
 _LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR")
 
 # Services of the same cluster, by the names that templates give them.
@@ -21,7 +24,7 @@ class Settings:
     """One judge's configuration; `read` makes it from an environment.
 
     Attributes:
-        capture_uri: folder of the capture log.
+        capture_uri: folder of the capture log; `/{environment}` at its end stands for each one's.
         bundle_stores: a bundle is fetched only from below one of these URIs: a header of the capture log names it.
         replay_hosts: patterns of the hosts that a replay may call: whoever asks the judge names them.
         cache: folder that receives fetched bundles.
@@ -82,7 +85,11 @@ def read(environment: Mapping[str, str]) -> Settings:
         " ".join(CLUSTER),
     )
     settings = Settings(
-        capture_uri=reader.matching("MAINLINE_CAPTURE_URI", re.compile(_FOLDER), "a folder at file://, s3:// or gs://"),
+        capture_uri=reader.matching(
+            "MAINLINE_CAPTURE_URI",
+            re.compile(_FOLDER),
+            _A_FOLDER,
+        ),
         bundle_stores=tuple(stores.split()),
         replay_hosts=tuple(hosts.split()),
         cache=Path(environment.get("MAINLINE_CACHE_DIR") or temporary / "mainline-drift"),

@@ -1,6 +1,7 @@
 """Where the judge reads: the capture log, the bundles that its headers name, and the servers that it may ask."""
 
 from collections.abc import Container
+from copy import copy
 from datetime import datetime
 from fnmatch import fnmatchcase
 from pathlib import Path
@@ -9,6 +10,7 @@ from models.judge_bounds import MAX_ROWS
 from services.drift.feedback import Feedback, read_feedback
 from services.drift.parts import Key
 from services.drift.references import Reference, References
+from services.drift.settings import ENVIRONMENT
 from services.drift.windows import Window, read_window
 
 
@@ -21,6 +23,14 @@ class Sources:
         self.capture_uri = capture_uri
         self._replay_hosts = replay_hosts
         self.references = References(stores, cache)
+
+    def of(self, environment: str) -> "Sources":
+        """The same, reading the capture log of one environment where each has its own; "" where none was named."""
+        if not environment or not self.capture_uri.endswith(ENVIRONMENT):
+            return self
+        there = copy(self)
+        there.capture_uri = f"{self.capture_uri.removesuffix(ENVIRONMENT)}/{environment}"
+        return there
 
     def may_ask(self, host: str) -> bool:
         """Whether rows may be sent to this host."""

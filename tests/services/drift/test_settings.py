@@ -10,7 +10,7 @@ import pytest
 from models.errors import ConfigError
 from services.drift.settings import read
 
-GOOD = {"MAINLINE_CAPTURE_URI": "s3://log/capture", "MAINLINE_BUNDLE_STORES": "s3://models/a  file:///b"}
+GOOD = {"MAINLINE_CAPTURE_URI": "s3://log/{environment}", "MAINLINE_BUNDLE_STORES": "s3://models/a  file:///b"}
 
 
 def test_defaults_stand_where_nothing_is_stated() -> None:
@@ -22,7 +22,7 @@ def test_defaults_stand_where_nothing_is_stated() -> None:
 
 
 BAD = {
-    "MAINLINE_CAPTURE_URI": ("https://log", "file://"),
+    "MAINLINE_CAPTURE_URI": ("s3://log/{model}", "/{environment} at most"),
     "MAINLINE_BUNDLE_STORES": ("s3://a /b", "one or more folders"),
     "MAINLINE_REPLAY_HOSTS": ("*.svc, [a]", "one or more hosts"),
     "MAINLINE_PORT": ("-1", "a whole number from 0 to 65535"),
