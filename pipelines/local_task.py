@@ -110,7 +110,7 @@ class TaskRun:
             if code == 0:
                 seconds = time.monotonic() - started
                 return Outcome("Succeeded", "", seconds, 0, False, key, *self._outputs(), log)
-            wait = retry.seconds * retry.factor**attempt
+            wait = min(retry.seconds * retry.factor**attempt, retry.cap)
             elapsed = time.monotonic() - started
             if attempt >= retry.limit or elapsed + wait > retry.max_seconds or not self._again(code, attempt):
                 return Outcome("Failed", message, elapsed, code, key=key, log=log)
@@ -200,7 +200,7 @@ class TaskRun:
         values: dict[str, Value] = {
             "lastRetry.exitCode": str(code),
             "lastRetry.status": "Failed",
-            "retries": float(attempt),
+            "retries": str(attempt),  # a text, as in Argo
         }
         return not self.template.retry.expression or holds(self.template.retry.expression, values.__getitem__)
 

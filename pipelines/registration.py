@@ -36,7 +36,11 @@ class Outcome(StrEnum):
 
 @dataclass(frozen=True, kw_only=True)
 class Submission:
-    """What the steps before hand over: the tree of the commit, and the folders that they wrote."""
+    """What the steps before hand over: the tree of the commit, and the folders that they wrote.
+
+    Attributes:
+        out: folder for `metrics.json` as decided here; the evaluation's own is an input, and stays as it is.
+    """
 
     source: Path
     model: str
@@ -47,6 +51,7 @@ class Submission:
     training: Path
     evaluation: Path
     validation: Path
+    out: Path
 
 
 @dataclass(frozen=True)
@@ -125,9 +130,9 @@ def _refusals(submission: Submission, bundle: Bundle, document: dict[str, Any], 
 
 def _record(submission: Submission, document: dict[str, Any], bundle: Bundle, outcome: Outcome, reason: str) -> None:
     """Metrics, plots, reports and tags of the run."""
-    write_json(submission.evaluation / "metrics.json", document)
+    write_json(submission.out / "metrics.json", document)
     files = {
-        "evaluation/metrics.json": submission.evaluation / "metrics.json",
+        "evaluation/metrics.json": submission.out / "metrics.json",
         "evaluation/training.json": submission.training / "training.json",
         "evaluation/validation.json": submission.validation / "validation.json",
         **{

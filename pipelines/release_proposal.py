@@ -13,15 +13,18 @@ from pipelines.proposal_body import body, title
 ENVIRONMENT = "staging"
 
 
-def propose_release(model: str, run_id: str, version: str, *, evaluation: Path, repo: str, base: str) -> str:
+def propose_release(model: str, run_id: str, version: str, *, decision: Path, repo: str, base: str) -> str:
     """Opens the proposal, or finds it open, or says why none is wanted; returns the line that tells which.
+
+    Args:
+        decision: folder with `metrics.json` as `register` decided.
 
     Raises:
         GateClosed: the version's gates failed, its tree was dirty, or the evaluation is of another bundle.
         RunNotFound: no such version.
     """
     registered, run = tracking.find_version(model, version), tracking.get_run(run_id)
-    document = read_json(evaluation / "metrics.json")
+    document = read_json(decision / "metrics.json")
     verdict = registered.tags.get(lineage.VERDICT, "")
     if verdict not in (Verdict.PASS, Verdict.INCONCLUSIVE) or registered.tags.get(lineage.DIRTY) != "false":
         raise GateClosed(

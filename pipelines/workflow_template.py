@@ -39,6 +39,8 @@ MEANINGLESS_HERE: dict[str, str] = {
     "container.securityContext": _IDENTITY,
     "container.envFrom": "credentials come from this process's environment",
     "env.valueFrom": "credentials come from this process's environment",
+    "git.usernameSecret": "the clone is made of the repository at hand, with the rights of who started it",
+    "git.passwordSecret": "the clone is made of the repository at hand, with the rights of who started it",
     "git.depth": "the clone shares the repository's objects",
     "git.fetch": "the clone shares the repository's objects, so every commit is at hand",
 }
@@ -62,7 +64,7 @@ _UNDERSTOOD = {
     "dag": "tasks",
     "task": "name template depends dependencies when arguments",
     "retryStrategy": "limit retryPolicy expression backoff",
-    "backoff": "duration factor maxDuration",
+    "backoff": "duration factor maxDuration cap",
 }
 _SECONDS = {"": 1.0, "s": 1.0, "m": 60.0, "h": 3600.0, "ms": 0.001}
 
@@ -91,13 +93,14 @@ class Artifact:
 
 @dataclass(frozen=True)
 class Retry:
-    """How often a failed try is repeated (`limit`), while what holds, and after how many seconds."""
+    """How often a failed try is repeated (`limit`), while what holds, and after how many seconds, at most `cap`."""
 
     limit: int = 0
     expression: str = ""
     seconds: float = 0.0
     factor: float = 1.0
     max_seconds: float = float("inf")
+    cap: float = float("inf")
 
 
 @dataclass(frozen=True)
@@ -298,6 +301,7 @@ class _Reader:
             seconds=self.seconds(backoff.get("duration", "0"), where),
             factor=float(backoff.get("factor", 1)),
             max_seconds=self.seconds(backoff.get("maxDuration", "1000h"), where),
+            cap=self.seconds(backoff.get("cap", "1000h"), where),
         )
 
     def seconds(self, given: object, where: str) -> float:

@@ -9,13 +9,13 @@ from pipelines.steps import entry
 
 def main(argv: Sequence[str] | None = None) -> None:
     arguments = entry.parser("propose_release", __doc__)
-    entry.flags(arguments, "--evaluation", kind=Path)
+    entry.flags(arguments, "--decision", kind=Path)
     entry.flags(arguments, "--model", "--run-id", "--version", "--repo")
     arguments.add_argument("--base", default="main")
     given = arguments.parse_args(argv)
     print(
         propose_release(
-            given.model, given.run_id, given.version, evaluation=given.evaluation, repo=given.repo, base=given.base
+            given.model, given.run_id, given.version, decision=given.decision, repo=given.repo, base=given.base
         )
     )
 

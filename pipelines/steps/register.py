@@ -10,7 +10,7 @@ from pipelines.steps import entry
 
 def main(argv: Sequence[str] | None = None) -> None:
     arguments = entry.parser("register", __doc__)
-    entry.flags(arguments, "--source", "--bundle", "--training", "--evaluation", "--validation", kind=Path)
+    entry.flags(arguments, "--source", "--bundle", "--training", "--evaluation", "--validation", "--out", kind=Path)
     entry.flags(arguments, "--outcome-file", "--version-file", kind=Path)
     entry.flags(arguments, "--model", "--branch", "--commit", "--run-id")
     given = arguments.parse_args(argv)
@@ -25,6 +25,7 @@ def main(argv: Sequence[str] | None = None) -> None:
             training=given.training,
             evaluation=given.evaluation,
             validation=given.validation,
+            out=given.out,
         )
     )
     entry.write_output(given.version_file, registration.version)

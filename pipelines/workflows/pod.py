@@ -28,6 +28,8 @@ TRACKING_ENVIRONMENT = {
 }
 # Credentials of the object store, for the steps that read or write it; absent where the nodes' own identity is enough.
 STORE_SECRET = "mainline-object-store"  # noqa: S105  (a name)
+# Keys url (of the API), token, username: who opens proposals.
+FORGE_SECRET = "mainline-forge"  # noqa: S105  (a name)
 
 
 def workflow(parameter: str) -> str:
@@ -71,6 +73,7 @@ def step(
     store: bool = False,
     everywhere: Sequence[str] = (),
     resources: ResourceClass | None = None,
+    resumes: bool = False,
 ) -> None:
     """Adds the Container template that runs `python -m pipelines.steps.<name>` to the open WorkflowTemplate.
 
@@ -82,6 +85,7 @@ def step(
         store: whether the step speaks to the object store.
         everywhere: output parameters that the exit handler may read.
         resources: a class, else what every ordinary step gets.
+        resumes: whether a try goes on where the last one was killed; then a lost node is bridged more often.
     """
     text = " ".join(flags.values())
     outputs: list[Artifact | Parameter] = [
@@ -101,7 +105,7 @@ def step(
         env=[*(Env(name=k, value=v) for k, v in fixed.items()), *secrets],
         env_from=[m.EnvFromSource(secret_ref=m.SecretEnvSource(name=STORE_SECRET, optional=True))] if store else None,
         active_deadline_seconds=resources.deadline_seconds if resources else STEP_DEADLINE_SECONDS,
-        retry_strategy=_retries(),
+        retry_strategy=_retries(resumes),
         resources=_quantities(resources),
         node_selector=(resources and resources.node_selector) or None,
         tolerations=_tolerations(resources),
@@ -133,17 +137,27 @@ def _output(name: str, everywhere: Sequence[str]) -> Parameter:
     return Parameter(name=name, value_from=m.ValueFrom(path=path), global_name=name if name in everywhere else None)
 
 
-def _retries() -> m.RetryStrategy:
-    """Three tries: a spot node that goes away shows as Failed or as Error, without an exit code of ours.
+def forge_secrets() -> list[m.EnvVar]:
+    """What `pipelines.forge_access` reads: for the steps that may write to the forge."""
+    names = {"MAINLINE_FORGE_API": "url", "MAINLINE_FORGE_TOKEN": "token", "MAINLINE_FORGE_USERNAME": "username"}
+    return [secret(variable, FORGE_SECRET, key) for variable, key in names.items()]
 
-    2 (bad configuration) and 3 (refused) would end the same way every time.
+
+def _retries(resumes: bool) -> m.RetryStrategy:
+    """Three tries, whether a pod shows as Failed or as Error: a node that goes away may do either.
+
+    2 (bad configuration) and 3 (refused) would end the same way every time. A training that resumes is tried three more
+    times where a signal ended it or nobody saw how (-1): an evicted or deleted pod, a lost node, no memory.
     """
+    lasting = 'lastRetry.exitCode not in ["2", "3"]'
+    killed = 'lastRetry.exitCode in ["-1", "137", "143"]'
     return m.RetryStrategy(
-        limit=m.IntOrString("2"),
+        limit=m.IntOrString("5" if resumes else "2"),
         retry_policy="Always",
-        expression='lastRetry.exitCode not in ["2", "3"]',
-        # 10 s, then 60 s: long enough for a node to be replaced by a warm one
-        backoff=m.Backoff(duration="10s", factor=m.IntOrString("6"), max_duration="10m"),
+        expression=f'{killed} || ({lasting} && retries in ["0", "1"])' if resumes else lasting,
+        # 10 s, then a minute: long enough for a node to be replaced by a warm one. No longest duration of all tries:
+        # it would forbid a training of hours its second one, and each has a deadline of its own
+        backoff=m.Backoff(duration="10s", factor=m.IntOrString("6"), cap="1m"),
     )
 
 

@@ -9,13 +9,15 @@ from hera.workflows import DAG, Artifact, GitArtifact, Parameter, Task, Workflow
 from hera.workflows import models as m
 
 from pipelines.workflows.pod import TRACKING_ENVIRONMENT as TRACKING
-from pipelines.workflows.pod import artifact, given, produced, secret, step, volumes, workflow, written
+from pipelines.workflows.pod import artifact, forge_secrets, given, produced, step, volumes, workflow, written
 from pipelines.workflows.resources import ResourceClass
 
 SERVICE_ACCOUNT = "train"
 IMAGE_CODE = "/app"
 COMMIT_CODE = artifact("source")
 NAME = "{{workflow.name}}"
+# Read access to the repository, keys username and password; both empty where everybody may read it.
+SOURCE_SECRET = "mainline-source"  # noqa: S105  (a name)
 
 # name: (default or None where the submitter must say it, meaning)
 PARAMETERS: dict[str, tuple[str | None, str]] = {
@@ -28,10 +30,10 @@ PARAMETERS: dict[str, tuple[str | None, str]] = {
         "this-machine",
         "trainer image by digest; an overlay sets it, and the word stands for this machine's own code",
     ),
-    "mlflow-tracking-uri": ("http://mlflow:5000", "where runs and versions are recorded"),
-    "artifact-root": ("s3://mainline/mlflow", "where bundles are kept, one folder a run"),
+    "mlflow-tracking-uri": ("http://mlflow.mainline.svc:5000", "where runs and versions are recorded"),
+    "artifact-root": ("s3://mainline-artifacts/mlflow", "where bundles are kept, one folder a run"),
     "checkpoints": (
-        "s3://mainline/checkpoints",
+        "s3://mainline-checkpoints/trainings",
         "where a killed training finds its state again; keyed by commit and data",
     ),
 }
@@ -79,10 +81,13 @@ def _steps(resources: ResourceClass) -> None:
         depth=1,
         # a commit that is no branch's tip arrives only when it is asked for by its hash
         fetch=[f"{workflow('commit')}:refs/heads/pinned"],
+        # the executor's own: no step sees them
+        username_secret=m.SecretKeySelector(name=SOURCE_SECRET, key="username"),
+        password_secret=m.SecretKeySelector(name=SOURCE_SECRET, key="password"),
     )
-    data, bundle, training, evaluation, validation = (
+    data, bundle, training, evaluation, validation, decision = (
         Artifact(name=name, path=f"/inputs/{name}")
-        for name in ("data", "bundle", "training", "evaluation", "validation")
+        for name in ("data", "bundle", "training", "evaluation", "validation", "decision")
     )
     tree = {"source": COMMIT_CODE, "model": workflow("model")}
     commit = {"commit": workflow("commit"), "dirty": workflow("dirty")}
@@ -132,6 +137,7 @@ def _steps(resources: ResourceClass) -> None:
         working_dir=COMMIT_CODE,
         store=True,
         resources=resources,
+        resumes=True,
     )
     trained = {"bundle": artifact("bundle"), "training": artifact("training")}
     step(
@@ -159,6 +165,7 @@ def _steps(resources: ResourceClass) -> None:
             **trained,
             "evaluation": artifact("evaluation"),
             "validation": artifact("validation"),
+            "out": produced("decision"),
             "outcome-file": written("outcome"),
             "version-file": written("version"),
         },
@@ -168,19 +175,19 @@ def _steps(resources: ResourceClass) -> None:
     )
     step(
         "propose-release",
-        evaluation,
+        decision,
         flags={
             "model": workflow("model"),
             "run-id": given("run-id"),
             "version": given("version"),
-            "evaluation": artifact("evaluation"),
+            "decision": artifact("decision"),
             "repo": workflow("repo"),
             "base": "main",
         },
         working_dir=IMAGE_CODE,
         environment=TRACKING,
         # the one step that may write to the forge
-        secrets=[secret("MAINLINE_FORGE_TOKEN", "mainline-forge", "token")],
+        secrets=forge_secrets(),
     )
     step(
         "refuse",
@@ -237,7 +244,7 @@ def _order() -> None:
             "register.Succeeded",
             when=f"{outcome} == 'registered' || {outcome} == 'draft'",
             parameters={"run-id": "start-run", "version": "register"},
-            artifacts={"evaluation": "evaluate"},
+            artifacts={"decision": "register"},
         )
 
 

@@ -40,7 +40,7 @@ def submit(world: World, store: str, origin: Make, tmp_path: Path) -> Callable[.
         train(source, world.data, where, run_id=run_id, checkpoints="file:///nowhere", **places)
         folders = {"bundle": out / "bundle", "training": out / "training"}
         evaluate(source, world.data, model, **folders, out=out / "evaluation")
-        steps = {"evaluation": out / "evaluation", "validation": out / "validation", **folders}
+        steps = {name: out / name for name in ("evaluation", "validation")} | folders | {"out": out / "decision"}
         return Submission(source=source, model=model, branch=where.branch, commit=where.commit, run_id=run_id, **steps)
 
     return make
@@ -111,6 +111,8 @@ def test_failed_gate_is_refused_whatever_the_evaluation_claims(submit: Submit) -
     _gates(submission, limits={"rmse": {"max": 1.0, "reason": "r"}})
     _edit(submission.evaluation / "metrics.json", verdict="pass", gates=[])
     _refused(submission, "gate limits.rmse fail")
+    assert read_json(submission.evaluation / "metrics.json")["verdict"] == "pass", "an input stays as it was"
+    assert read_json(submission.out / "metrics.json")["verdict"] == "fail"
 
 
 def test_size_is_measured_on_the_bundle_itself(submit: Submit) -> None:
@@ -196,7 +198,7 @@ def test_champion_that_needs_a_lost_column_leaves_the_gate_open(submit: Submit, 
 
 def test_step_writes_outcome_and_exits_with_the_refusals_code(submit: Submit, tmp_path: Path) -> None:
     submission = submit(dirty=True)
-    fields = ("source", "model", "branch", "commit", "run_id", "bundle", "training", "evaluation", "validation")
+    fields = ("source", "model", "branch", "commit", "run_id", "bundle", "training", "evaluation", "validation", "out")
     argv = [f"--{name.replace('_', '-')}={getattr(submission, name)}" for name in fields]
     argv += [f"--outcome-file={tmp_path / 'o'}", f"--version-file={tmp_path / 'v'}"]
     assert run_step(register_step.main, argv) == 3

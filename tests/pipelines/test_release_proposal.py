@@ -61,7 +61,7 @@ def _registered(origin: Origin, evaluation: Path, verdict: str = "pass", dirty: 
 def test_pass_is_proposed_once(store: str, remote: str, origin: Make, tmp_path: Path) -> None:
     run = _registered(origin(), tmp_path)
     for _ in range(2):
-        said = propose_release("price", run, "1", evaluation=tmp_path, repo=remote, base="main")
+        said = propose_release("price", run, "1", decision=tmp_path, repo=remote, base="main")
         assert said == "open: propose/staging/price/1"
     (proposal,) = forge.open_proposals(remote, "price", "staging")
     assert not proposal.draft
@@ -74,7 +74,7 @@ def test_pass_is_proposed_once(store: str, remote: str, origin: Make, tmp_path: 
 
 def test_inconclusive_is_a_draft_that_names_the_gate(store: str, remote: str, origin: Make, tmp_path: Path) -> None:
     run = _registered(origin(), tmp_path, "inconclusive")
-    propose_release("price", run, "1", evaluation=tmp_path, repo=remote, base="main")
+    propose_release("price", run, "1", decision=tmp_path, repo=remote, base="main")
     (proposal,) = forge.open_proposals(remote)
     assert proposal.draft
     assert "A person is asked to decide:** champion" in proposal.body
@@ -86,7 +86,7 @@ def test_version_that_may_not_be_released_is_refused(
 ) -> None:
     run = _registered(origin(), tmp_path, verdict, dirty)
     with pytest.raises(GateClosed, match="only a clean tree"):
-        propose_release("price", run, "1", evaluation=tmp_path, repo=remote, base="main")
+        propose_release("price", run, "1", decision=tmp_path, repo=remote, base="main")
     assert forge.open_proposals(remote) == []
 
 
@@ -94,13 +94,13 @@ def test_evaluation_of_another_bundle_is_refused(store: str, remote: str, origin
     run = _registered(origin(), tmp_path)
     write_json(tmp_path / "metrics.json", _document() | {"digest": "sha256:" + "0" * 64})
     with pytest.raises(GateClosed, match="the evaluation is of"):
-        propose_release("price", run, "1", evaluation=tmp_path, repo=remote, base="main")
+        propose_release("price", run, "1", decision=tmp_path, repo=remote, base="main")
 
 
 def test_base_without_an_overlay_is_refused(store: str, remote: str, origin: Make, tmp_path: Path) -> None:
     run = _registered(origin(), tmp_path)
     with pytest.raises(ConfigError, match="must hold the release"):
-        propose_release("price", run, "1", evaluation=tmp_path, repo=remote, base="elsewhere")
+        propose_release("price", run, "1", decision=tmp_path, repo=remote, base="elsewhere")
 
 
 def test_body_shows_metrics_gates_lineage_and_plot(origin: Make) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 import yaml
 
+from pipelines.expressions import holds
 from pipelines.render import rendered
 from pipelines.workflows.resources import CLASSES
 
@@ -71,9 +72,23 @@ def test_every_step_retries_but_never_a_refusal(spec: Any) -> None:
     for step in steps(spec).values():
         retry = step["retryStrategy"]
         assert retry["retryPolicy"] == "Always"
-        assert retry["expression"] == 'lastRetry.exitCode not in ["2", "3"]'
-        assert isinstance(retry["limit"], str | int)
+        assert "maxDuration" not in retry["backoff"], "it would forbid a training of hours its second try"
         assert step["activeDeadlineSeconds"] < spec["activeDeadlineSeconds"]
+        for code, tries, again in (("1", 0, True), ("1", 1, True), ("2", 0, False), ("3", 0, False)):
+            assert retried(retry, code, tries) is again, (step["name"], code, tries)
+        assert retried(retry, "1", 2) is False
+
+
+@pytest.mark.parametrize("code", ["-1", "137", "143"])
+def test_training_that_was_killed_goes_on_more_often_than_one_that_fails(spec: Any, code: str) -> None:
+    retry = steps(spec)["train"]["retryStrategy"]
+    assert [retried(retry, code, tries) for tries in range(6)] == [True] * 5 + [False]
+
+
+def retried(retry: Any, code: str, tries: int) -> bool:
+    """Whether the try number `tries` (0 is the first), ended with this code, is repeated."""
+    known = {"lastRetry.exitCode": code, "retries": str(tries)}
+    return tries < int(retry["limit"]) and holds(retry["expression"], known.__getitem__)
 
 
 def test_workflow_cleans_up_and_takes_turns(spec: Any) -> None:
