@@ -110,7 +110,8 @@ class World:
             "evaluate": lambda: [source, data, f"--model={MODEL}", *folders[:2], f"--out={out / 'evaluation'}"],
             "register": lambda: [
                 source, f"--model={MODEL}", "--branch=main", f"--commit={self.commit}", f"--run-id={self.text('run')}",
-                *folders, f"--out={out / 'decision'}", f"--outcome-file={out / 'outcome'}", f"--version-file={out / 'version'}",
+                *folders, f"--out={out / 'decision'}",
+                f"--outcome-file={out / 'outcome'}", f"--version-file={out / 'version'}",
             ],
             "propose_release": lambda: [
                 f"--model={MODEL}", f"--run-id={self.text('run')}", f"--version={self.text('version')}",
