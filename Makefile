@@ -8,7 +8,7 @@ export ORT_DISABLE_TELEMETRY := 1
 export DVC_NO_ANALYTICS := 1
 # every step is a process of its own: without its bytecode each would compile MLflow anew, 3 s
 unexport PYTHONDONTWRITEBYTECODE
-FAST := not (slow or faults or torch or e2e or live)
+FAST := not (slow or faults or torch or e2e or full or live)
 
 .DEFAULT_GOAL := help
 .PHONY: help
@@ -36,7 +36,7 @@ demo: install tools ## Play the whole loop on this machine: push trains, merge p
 test: install ## The fast suite (under a minute, no network, no GPU)
 	@$(BIN)/python -m pytest -q -n auto -m "$(FAST)"
 test-slow: install ## Tests that take more than a few seconds each
-	@$(BIN)/python -m pytest -q -n auto -m "slow and not (faults or torch or e2e or live)"
+	@$(BIN)/python -m pytest -q -n auto -m "slow and not (faults or torch or e2e or full or live)"
 test-torch: install ## Tests of digits: installs torch first (4.7 GB in its CUDA build)
 	@$(BIN)/uv pip install -q --require-hashes -r requirements/torch.txt
 	@$(BIN)/python -m pytest -q -m torch
@@ -46,6 +46,10 @@ specimens: install tools ## All specimens through the rehearsal, and a table of 
 	@$(BIN)/python -m tests.specimens
 test-faults: install ## Kill train, register, propose and promote at seeded random instants; the next run must complete
 	@$(BIN)/python -m pytest -q -n auto -m faults
+
+.PHONY: e2e
+e2e: install ## The stories on a cluster, KUBECONFIG's or the one of `make cluster`, some 20 minutes (FULL=1: all of them)
+	@mkdir -p build/e2e && $(BIN)/python -m pytest -q -s -m "$(if $(FULL),e2e or full,e2e)" --junitxml=build/e2e/junit.xml tests/e2e
 
 .PHONY: bench-gates
 bench-gates: install ## Simulate 1,000 rollouts, half of them bad: what the gates let through, and how soon they stop the rest (ROLLOUTS=100)

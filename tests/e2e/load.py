@@ -1,0 +1,145 @@
+"""The callers of a model, in a pod: `python load.py URL ROWS RATE`, with the standard library alone.
+
+Sends a row at a fixed rate whether or not the former ones were answered, every other one over a new connection, and
+never sends one again. What became of each is counted by the second in which it was due. Port 8000 tells:
+`/counts?since=SECOND` (since the beginning) the counts; `/rate?value=N` changes the rate, 0 pauses.
+"""
+
+import asyncio
+import gzip
+import itertools
+import json
+import socket
+import sys
+import time
+import urllib.parse
+from collections import Counter
+
+PORT = 8000
+# A caller that waited this long has given up.
+PATIENCE_SECONDS = 5.0
+# Kept-alive connections at hand: by Little's law enough for 200 requests/s of 40 ms each.
+KEPT = 8
+Kept = tuple[asyncio.StreamReader, asyncio.StreamWriter]
+
+
+class Load:
+    """The requests and what became of them."""
+
+    def __init__(self, url: str, bodies: list[bytes], rate: float) -> None:
+        where = urllib.parse.urlsplit(url)
+        self.host, self.port, self.path = where.hostname or "", where.port or 80, where.path
+        self.bodies, self.rate = bodies, rate
+        self.begun = time.monotonic()
+        # by second: `sent`, `slow` (over a second), `answered VERSION DIGEST`, `failed WHY`
+        self.counts: dict[int, Counter[str]] = {}
+        self._kept: list[Kept] = []
+        self._address = ""
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    async def run(self) -> None:
+        """Sends for ever. The name is resolved once: a Service keeps its address."""
+        while not self._address:
+            try:
+                found = await asyncio.get_running_loop().getaddrinfo(self.host, self.port, type=socket.SOCK_STREAM)
+                self._address = str(found[0][4][0])
+            except OSError:
+                await asyncio.sleep(0.2)
+        due = time.monotonic()
+        for number, body in enumerate(itertools.cycle(self.bodies)):
+            while self.rate <= 0:
+                await asyncio.sleep(0.05)
+                due = time.monotonic()
+            due += 1 / self.rate
+            await asyncio.sleep(max(0.0, due - time.monotonic()))
+            task = asyncio.create_task(self._one(body, new=number % 2 == 0))
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
+
+    async def ended(self) -> None:
+        """Returns when nothing is in flight, the kept connections closed."""
+        while self._tasks:
+            await asyncio.wait(self._tasks)
+        for _, writer in self._kept:
+            writer.close()
+
+    async def _one(self, body: bytes, *, new: bool) -> None:
+        at = time.monotonic()
+        second = self.counts.setdefault(int(at - self.begun), Counter())
+        second["sent"] += 1
+        try:
+            ended = await asyncio.wait_for(self._exchange(body, new=new), PATIENCE_SECONDS)
+        except TimeoutError:
+            ended = "failed timeout"
+        except (OSError, asyncio.IncompleteReadError, ValueError) as err:
+            ended = f"failed {type(err).__name__}"
+        second[ended] += 1
+        if time.monotonic() - at > 1:
+            second["slow"] += 1
+
+    async def _exchange(self, body: bytes, *, new: bool) -> str:
+        """One request and its answer, in the words of `counts`."""
+        reader, writer = await self._connection(new)
+        keep = False
+        try:
+            head = f"POST {self.path} HTTP/1.1\r\nHost: {self.host}\r\nContent-Type: application/json\r\n"
+            head += f"Content-Length: {len(body)}\r\n" + ("Connection: close\r\n" if new else "") + "\r\n"
+            writer.write(head.encode() + body)
+            lines = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1").split("\r\n")
+            status = int(lines[0].split(" ")[1])
+            headers = {name.lower(): value for name, _, value in (line.partition(": ") for line in lines[1:])}
+            answer = await reader.readexactly(int(headers.get("content-length", "0")))
+            keep = not new and headers.get("connection", "").lower() != "close"
+        finally:
+            if keep and len(self._kept) < KEPT:
+                self._kept.append((reader, writer))
+            else:
+                writer.close()
+        if status != 200:
+            return f"failed {status}"
+        told = json.loads(answer)
+        return f"answered {told['version']} {told['digest']}"
+
+    async def _connection(self, new: bool) -> Kept:
+        while not new and self._kept:
+            reader, writer = self._kept.pop(0)
+            if not reader.at_eof() and not writer.is_closing():
+                return reader, writer
+            writer.close()  # its server ended it while it was idle: nothing was sent, nothing is lost
+        return await asyncio.open_connection(self._address, self.port)
+
+    async def control(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """Answers one question of whoever watches."""
+        target = (await reader.readuntil(b"\r\n\r\n")).split(b" ")[1].decode()
+        where = urllib.parse.urlsplit(target)
+        asked = dict(urllib.parse.parse_qsl(where.query))
+        if where.path.endswith("/rate"):
+            self.rate = float(asked["value"])
+        since = int(asked.get("since", "0")) if where.path.endswith("/counts") else sys.maxsize
+        told = {
+            "second": int(time.monotonic() - self.begun),
+            "started": round(time.time() - (time.monotonic() - self.begun), 3),
+            "rate": self.rate,
+            "in_flight": len(self._tasks),
+            "counts": {str(second): found for second, found in list(self.counts.items()) if second >= since},
+        }
+        body = json.dumps(told).encode()
+        head = f"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: {len(body)}\r\n"
+        writer.write(head.encode() + b"Connection: close\r\n\r\n" + body)
+        await writer.drain()
+        writer.close()
+
+
+async def main() -> None:
+    """Sends and answers until it is told to end."""
+    url, rows, rate = sys.argv[1:]
+    with gzip.open(rows) as file:
+        bodies = [line.rstrip(b"\n") for line in file]
+    load = Load(url, bodies, float(rate))
+    server = await asyncio.start_server(load.control, "0.0.0.0", PORT)  # noqa: S104  (a pod is asked at its own address)
+    async with server:
+        await load.run()
+
+
+if __name__ == "__main__":
+    asyncio.run(main())
