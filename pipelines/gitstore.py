@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from models.errors import MainlineError
+from pipelines.forge_access import git_environment
 
 # Proposals are made by the machine; who approves one is the author of its merge.
 MACHINE = "mainline <mainline@localhost>"
@@ -96,6 +97,12 @@ class Store:
         before = [word for parent in parents for word in ("-p", parent)]
         return self.git("commit-tree", tree, *before, "-F", "-", stdin=message.rstrip() + "\n", environment=identity)
 
+    def fetch(self, commit: str) -> bool:
+        """Brings a commit that no branch has any more; False where the remote does not give it."""
+        return (
+            self._run(["fetch", "--quiet", "--no-tags", "--no-write-fetch-head", self.remote, commit]).returncode == 0
+        )
+
     def publish(self, moves: Sequence[tuple[str, str | None, str | None]]) -> None:
         """Moves refs of the remote, all or none.
 
@@ -115,7 +122,7 @@ class Store:
             done = subprocess.run(
                 ["git", *command],
                 cwd=self.folder,
-                env=_environment(),
+                env=_environment(self.remote),
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,
@@ -134,7 +141,7 @@ class Store:
         done = subprocess.run(
             ["git", *arguments],
             cwd=self.folder,
-            env=_environment() | dict(environment or {}),
+            env=_environment(self.remote) | dict(environment or {}),
             input=(stdin or "").encode(),
             capture_output=True,
             check=False,
@@ -161,7 +168,7 @@ def open_store(remote: str | Path) -> Iterator[Store]:
         yield store
 
 
-def _environment() -> dict[str, str]:
-    """This process's environment without the variables by which a hook's git would point at another repository."""
+def _environment(remote: str) -> dict[str, str]:
+    """This process's environment, with the forge's account, without what would point a hook's git elsewhere."""
     kept = {key: value for key, value in os.environ.items() if not key.startswith("GIT_") or key in _KEPT}
-    return kept | {"GIT_TERMINAL_PROMPT": "0", "LC_ALL": "C"}
+    return kept | {"GIT_TERMINAL_PROMPT": "0", "LC_ALL": "C"} | git_environment(remote)

@@ -23,8 +23,8 @@ from pipelines.process import exclusive
 from pipelines.settings import Settings
 from pipelines.submit import Request, submit
 
-# Branches that carry a release and no code to train; the proposing step itself pushes them.
-PROPOSALS = "propose/"
+# Branches that carry a release, or take one back, and no code to train; Mainline itself pushes them.
+PROPOSALS = ("propose/", "revert/")
 _HEADS = "refs/heads/"
 # One file, named by its process, for each hook that has begun and not yet noted its push.
 _ARRIVING = "mainline-arriving"

@@ -55,7 +55,7 @@ def submit(
     Raises:
         ConfigError: the commit has no such model, or names a class that no template renders.
     """
-    template = application / TEMPLATES / f"workflowtemplate-train-{_resources(repo, request)}.yaml"
+    template = application / TEMPLATES / f"workflowtemplate-train-{resource_class(repo, request)}.yaml"
     if not template.is_file():
         raise ConfigError(
             [f"{template}: no such file; models/{request.model}/model.yaml names its class, or `make render`"]
@@ -86,7 +86,7 @@ def parameters(request: Request, settings: Settings) -> Mapping[str, str]:
     }
 
 
-def _resources(repo: Path, request: Request) -> str:
+def resource_class(repo: Path, request: Request) -> str:
     """The class that the commit's model.yaml names; `small` where it cannot be read: a step will say what is wrong."""
     path = f"models/{request.model}/model.yaml"
     shown = subprocess.run(

@@ -1,0 +1,44 @@
+"""Makes good what no event told: trainings that main wants, and how rollouts ended; every two minutes."""
+
+from collections.abc import Callable, Sequence
+
+from models.errors import MainlineError
+from pipelines.gitstore import open_store
+from pipelines.kube import Cluster, KubeFailed, connect
+from pipelines.reconcile_trainings import reconcile_trainings
+from pipelines.steps import entry
+
+
+def reconcile(repo: str, trained_since: str) -> None:
+    """Every half is tried, whatever became of the others.
+
+    Raises:
+        KubeFailed: a half failed; the next turn tries it again.
+    """
+    cluster = connect()
+
+    def trainings(cluster: Cluster) -> None:
+        with open_store(repo) as store:
+            reconcile_trainings(cluster, store, repo, since=trained_since)
+
+    halves: dict[str, Callable[[Cluster], None]] = {"trainings": trainings}
+    problems = []
+    for name, half in halves.items():
+        try:
+            half(cluster)
+        except MainlineError as err:
+            problems.append(f"{name}: {err}")
+    if problems:
+        raise KubeFailed("\n".join(problems))
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    arguments = entry.parser("reconcile", __doc__)
+    entry.flags(arguments, "--repo")
+    arguments.add_argument("--trained-since", default="")
+    given = arguments.parse_args(argv)
+    reconcile(given.repo, given.trained_since)
+
+
+if __name__ == "__main__":
+    raise SystemExit(entry.run(main))
