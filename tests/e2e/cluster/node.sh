@@ -1,0 +1,155 @@
+# Sourced: one node is a network namespace with its own containerd, kubelet and kube-proxy; kernel and files are shared,
+# so a hostPath is the same folder on every node, and every rule and sysctl of its network goes with the namespace.
+containerd_config() { # N
+  local run=$RUN/$1
+  mkdir -p "$CONF/certs.d/_default" "$STATE/$1/cni"
+  # one registry answers for all names; what it does not hold cannot be had, so no test depends on a public registry
+  printf 'server = "http://%s"\n[host."http://%s"]\n  capabilities = ["pull", "resolve"]\n' "$REGISTRY" "$REGISTRY" >"$CONF/certs.d/_default/hosts.toml"
+  cat >"$STATE/$1/cni/10-bridge.conflist" <<K
+{"cniVersion": "0.4.0", "name": "mainline", "plugins": [
+ {"type": "bridge", "bridge": "cni0", "isGateway": true, "isDefaultGateway": true, "ipMasq": false, "hairpinMode": true,
+  "ipam": {"type": "host-local", "dataDir": "$run/ipam", "ranges": [[{"subnet": "$(node_pods "$1")"}]]}},
+ {"type": "portmap", "capabilities": {"portMappings": true}, "snat": true}]}
+K
+  # restrict_oom_score_adj: without CAP_SYS_RESOURCE a negative adjustment makes runc fail
+  cat >"$STATE/$1/containerd.toml" <<K
+version = 2
+root = "$DIR/containerd/$1"
+state = "$run/containerd"
+oom_score = 0
+[grpc]
+  address = "$run/containerd.sock"
+[plugins."io.containerd.grpc.v1.cri"]
+  sandbox_image = "registry.k8s.io/pause:3.10"
+  restrict_oom_score_adj = true
+  disable_apparmor = true
+  stream_server_address = "127.0.0.1"
+  max_concurrent_downloads = 6
+  [plugins."io.containerd.grpc.v1.cri".registry]
+    config_path = "$CONF/certs.d"
+  [plugins."io.containerd.grpc.v1.cri".cni]
+    bin_dir = "/usr/lib/cni"
+    conf_dir = "$STATE/$1/cni"
+  [plugins."io.containerd.grpc.v1.cri".containerd]
+    snapshotter = "overlayfs"
+    default_runtime_name = "runc"
+    [plugins."io.containerd.grpc.v1.cri".containerd.runtimes.runc]
+      runtime_type = "io.containerd.runc.v2"
+      [plugins."io.containerd.grpc.v1.cri".containerd.runtimes.runc.options]
+        SystemdCgroup = false
+K
+}
+
+kubelet_config() { # N
+  echo "nameserver $DNS_IP" >"$CONF/resolv.conf"
+  cat >"$STATE/$1/kubelet.yaml" <<K
+apiVersion: kubelet.config.k8s.io/v1beta1
+kind: KubeletConfiguration
+address: $(node_ip "$1")
+healthzBindAddress: 127.0.0.1
+cgroupDriver: cgroupfs
+cgroupRoot: /$(netns "$1")
+failSwapOn: false
+failCgroupV1: false
+oomScoreAdj: 0
+containerRuntimeEndpoint: unix://$RUN/$1/containerd.sock
+authentication: {anonymous: {enabled: false}, webhook: {enabled: true}, x509: {clientCAFile: $PKI/ca.crt}}
+authorization: {mode: Webhook}
+tlsCertFile: $PKI/serving-$1.crt
+tlsPrivateKeyFile: $PKI/serving-$1.key
+clusterDNS: [$DNS_IP]
+clusterDomain: cluster.local
+resolvConf: $CONF/resolv.conf
+serializeImagePulls: false
+maxPods: 80
+evictionHard: {memory.available: 200Mi, nodefs.available: 2%, imagefs.available: 2%, nodefs.inodesFree: 1%, imagefs.inodesFree: 1%}
+imageGCHighThresholdPercent: 99
+imageGCLowThresholdPercent: 98
+volumePluginDir: $STATE/$1/volumeplugins
+podLogsDir: $STATE/$1/podlogs
+K
+  if [ "$1" = "$GPU_NODE" ]; then # from its first moment, so that nothing else lands there
+    echo 'registerWithTaints: [{key: nvidia.com/gpu, value: present, effect: NoSchedule}]' >>"$STATE/$1/kubelet.yaml"
+  fi
+  cat >"$STATE/$1/proxy.yaml" <<K
+apiVersion: kubeproxy.config.k8s.io/v1alpha1
+kind: KubeProxyConfiguration
+bindAddress: $(node_ip "$1")
+healthzBindAddress: 127.0.0.1:10256
+metricsBindAddress: 127.0.0.1:10249
+clientConnection: {kubeconfig: $CONF/proxy.kubeconfig}
+mode: nftables
+hostnameOverride: $(node_name "$1")
+oomScoreAdj: 0
+clusterCIDR: $POD_CIDR
+conntrack: {maxPerCore: 0, tcpEstablishedTimeout: 0s, tcpCloseWaitTimeout: 0s}
+K
+}
+
+inside() { # N COMMAND...: not `ip netns exec`, which remounts /sys and hides the cgroups
+  nsenter --net="/run/netns/$(netns "$1")" "${@:2}"
+}
+
+node_network() { # N
+  local other
+  if [ -e "/run/netns/$(netns "$1")" ]; then
+    ip link set "mainline-v$1" up
+    return
+  fi
+  ip netns add "$(netns "$1")"
+  ip link add "mainline-v$1" type veth peer name eth0 netns "$(netns "$1")"
+  ip link set "mainline-v$1" master mainline0 up
+  inside "$1" ip link set lo up
+  inside "$1" ip addr add "$(node_ip "$1")/24" dev eth0
+  inside "$1" ip link set eth0 up
+  inside "$1" ip route add default via "$HOST_IP"
+  inside "$1" sysctl -qw net.ipv4.ip_forward=1 net.bridge.bridge-nf-call-iptables=1
+  ip route replace "$(node_pods "$1")" via "$(node_ip "$1")" dev mainline0
+  for other in $(seq "$NODES"); do
+    if [ "$other" != "$1" ]; then inside "$1" ip route add "$(node_pods "$other")" via "$(node_ip "$other")"; fi
+  done
+}
+
+node_cgroups() { # N
+  local folder
+  if [ -e /sys/fs/cgroup/cgroup.controllers ]; then
+    echo "+cpuset +cpu +io +memory +pids" >/sys/fs/cgroup/cgroup.subtree_control
+    mkdir -p "/sys/fs/cgroup/$(netns "$1")"
+    return
+  fi
+  for folder in /sys/fs/cgroup/*/; do
+    if [ -e "$folder/cgroup.procs" ]; then mkdir -p "$folder/$(netns "$1")"; fi
+  done
+  folder=/sys/fs/cgroup/cpuset
+  cat "$folder/cpuset.cpus" >"$folder/$(netns "$1")/cpuset.cpus"
+  cat "$folder/cpuset.mems" >"$folder/$(netns "$1")/cpuset.mems"
+}
+
+node() { # N: up to where its kubelet runs
+  local n=$1 kubelet labels
+  labels=topology.kubernetes.io/zone=zone-$n
+  if [ "$n" = "$GPU_NODE" ]; then labels=$labels,nvidia.com/gpu.present=true; fi
+  kubelet=$DIR/kubelet/$n # not under $STATE: a socket of a volume plugin must fit in 108 characters
+  mkdir -p "$RUN/$n" "$STATE/$n" "$kubelet" "$DIR/containerd/$n"
+  node_network "$n"
+  node_cgroups "$n"
+  containerd_config "$n"
+  kubelet_config "$n"
+  start "containerd-$n" nsenter --net="/run/netns/$(netns "$n")" containerd --config "$STATE/$n/containerd.toml"
+  wait_for 20 "containerd of node $n" ctr -a "$RUN/$n/containerd.sock" version
+  start "kubelet-$n" nsenter --net="/run/netns/$(netns "$n")" kubelet --config="$STATE/$n/kubelet.yaml" \
+    --kubeconfig="$CONF/kubelet-$n.kubeconfig" --hostname-override="$(node_name "$n")" --node-ip="$(node_ip "$n")" --root-dir="$kubelet" --node-labels="$labels"
+  start "proxy-$n" nsenter --net="/run/netns/$(netns "$n")" kube-proxy --config="$STATE/$n/proxy.yaml"
+}
+
+node_ready() { # N
+  wait_for 90 "node $1" kc wait --for=condition=Ready "node/$(node_name "$1")" --timeout=1s
+  if [ "$1" = "$GPU_NODE" ]; then gpu "$1"; fi
+  say "$(node_name "$1") ready"
+}
+
+gpu() { # N: what a device plugin would tell of a node with one GPU
+  kc patch "node/$(node_name "$1")" --subresource=status --type=json -p '[
+    {"op": "add", "path": "/status/capacity/nvidia.com~1gpu", "value": "1"},
+    {"op": "add", "path": "/status/allocatable/nvidia.com~1gpu", "value": "1"}]' >/dev/null
+}
