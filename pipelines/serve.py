@@ -21,8 +21,9 @@ from pipelines.readiness import NotServing, await_ready, served_digest
 
 # The startup probe's bound in the Rollout is 120 s; here the bundle lies on the same disk.
 READY_TIMEOUT_SECONDS = 60.0
-# Nothing here has to be told that this endpoint goes away, so no request arrives while draining.
-HERE = {"MAINLINE_HOST": "127.0.0.1", "MAINLINE_DRAIN_SECONDS": "0"}
+# Nothing here has to be told that this endpoint goes away, so no request arrives while draining. The cluster's store is
+# not at hand: who records here says where.
+HERE = {"MAINLINE_HOST": "127.0.0.1", "MAINLINE_DRAIN_SECONDS": "0", "MAINLINE_CAPTURE_URI": ""}
 
 
 @dataclass(frozen=True)

@@ -74,10 +74,10 @@ def test_every_threshold_reaches_the_argument_that_is_named_after_it(built: Buil
     gates.pop("half")  # a canary's own: in its Rollout
     for gate, field, value in fields(gates):
         assert found.pop(f"{gate}-{field.replace('_', '-')}") == {str(value)}, (gate, field)
-    # What is left says where to ask, and about which model.
+    # What is left says where to ask, and about which model in which environment.
     addresses = {"prometheus-address", "judge-address", "preview-address", "active-address"}
-    assert set(found) == addresses | {"model"}
-    assert found["model"] == {overlay[1]}
+    assert set(found) == addresses | {"environment", "model"}
+    assert (found["environment"], found["model"]) == ({overlay[0]}, {overlay[1]})
     assert found["preview-address"] == {f"http://serving-preview.{overlay[1]}-{overlay[0]}.svc"}
     assert found["active-address"] == {f"http://serving.{overlay[1]}-{overlay[0]}.svc"}
 
@@ -243,7 +243,7 @@ def test_the_judge_takes_what_it_is_asked_and_decides_nothing_by_a_default(built
                 hashes = {"candidate_hash": "c0ffee", "stable_hash": "5afe"}
                 request = parse({**body, **hashes})
                 # A replay's window only says where rows are looked for, the environment only names the report.
-                assert set(type(request).model_fields) - set(body) <= {"window", "min_rows", "environment"}
+                assert set(type(request).model_fields) - set(body) <= {"window", "min_rows"}
                 asked.add(body["check"])
     assert "replay" in asked or asked == {"inputs", "predictions"}
 

@@ -101,8 +101,9 @@ def test_it_asks_the_judge_with_the_thresholds_of_gates_yaml(scratch: Path, tool
     body = json.loads(metric.provider.body or "")
     request = parse(body | {"candidate_hash": "c0ffee", "stable_hash": "5afe"})
     assert isinstance(request, QualityRequest)
-    assert set(QualityRequest.model_fields) - {"environment"} == set(body)  # which only names the report
-    assert (request.model, request.min_feedback, request.max_worse) == (model, 200, 0.15)
+    assert set(QualityRequest.model_fields) == set(body)
+    assert (request.environment, request.model) == ("production", model)
+    assert (request.min_feedback, request.max_worse) == (200, 0.15)
     assert request.window.total_seconds() == 6 * 3600
     assert (metric.interval, metric.count, metric.inconclusive_limit) == (60, 30, 30)
     assert (metric.consecutive_success_limit, metric.failure_limit) == (1, 0)

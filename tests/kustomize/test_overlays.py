@@ -128,9 +128,10 @@ def test_release_reaches_the_pod_with_what_training_knew(built: list[dict[str, A
 def test_links_lead_from_the_rollout_and_each_of_its_runs(built: list[dict[str, Any]], overlay: Overlay) -> None:
     links = one(built, "Rollout")["metadata"]["annotations"]
     assert {key.partition("/")[2]: value.partition("://")[2].partition("/")[2] for key, value in links.items()} == {
-        "judge-report": f"reports/{overlay[1]}-17",
+        "judge-report": f"reports/{overlay[0]}-{overlay[1]}-17",
         "mlflow-run": "#/runs/run17",
-        "dashboard": f"d/serving?var-model={overlay[1]}",
+        "dashboard": "query?g0.expr=serving%3Arequests%3Arate5m"
+        f"%7Bnamespace%3D%22{overlay[1]}-{overlay[0]}%22%7D&g0.tab=graph",
     }
     analyses = list(found(strategy(built), "analysisRunMetadata"))
     assert len(analyses) >= 2
@@ -145,6 +146,8 @@ def test_the_same_release_has_another_pod_template_in_each_environment(read: Rea
     assert templates["staging"] != templates["production"]
     for environment, template in templates.items():
         assert template["metadata"]["labels"].pop("mainline.dev/environment") == environment
+        variables = {variable["name"]: variable for variable in template["spec"]["containers"][0]["env"]}
+        assert variables["MAINLINE_CAPTURE_URI"].pop("value") == f"s3://mainline-captures/{environment}"
     assert templates["staging"] == templates["production"]
 
 
@@ -249,7 +252,9 @@ def test_network_is_closed_but_for_requests_names_and_the_store(built: list[dict
     assert deny == {"podSelector": {}, "policyTypes": ["Ingress", "Egress"]}
     opened = one(built, "NetworkPolicy")["spec"]
     assert [[port["port"] for port in rule["ports"]] for rule in opened["ingress"]] == [["http"]]
-    assert all("from" in rule for rule in opened["ingress"])
+    assert [sorted(name for peer in rule["from"] for name in peer) for rule in opened["ingress"]] == [
+        [*["namespaceSelector"] * 4, "podSelector"]  # the judge's pods, of the namespace that also has MLflow's
+    ]
     assert sorted({port["port"] for rule in opened["egress"] for port in rule["ports"]}) == [53, 443]
 
 
@@ -262,6 +267,15 @@ def test_the_pod_runs_the_server_with_folders_that_it_may_write(built: list[dict
     assert command.environment["MAINLINE_CACHE_DIR"] in command.folders
     assert command.hash_variables == ("MAINLINE_POD_TEMPLATE_HASH",)
     assert command.environment["MAINLINE_CAPTURE_SAMPLE"] == "1.0"
+    assert container(built)["envFrom"] == [{"secretRef": {"name": "mainline-object-store"}}]
+
+
+def test_the_judge_is_asked_about_the_overlays_own_environment(built: list[dict[str, Any]], overlay: Overlay) -> None:
+    for name in ("input-drift", "prediction-shift", "replay"):
+        spec = one(built, "AnalysisTemplate", name)["spec"]
+        assert {"name": "environment", "value": overlay[0]} in spec["args"]
+        (metric,) = spec["metrics"]
+        assert metric["provider"]["web"]["jsonBody"]["environment"] == "{{args.environment}}"
 
 
 def test_overlay_has_no_prefix_and_fits_a_screen() -> None:

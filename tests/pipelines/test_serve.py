@@ -69,7 +69,7 @@ def test_callers_own_variables_do_not_configure_the_server(tmp_path: Path, monke
     monkeypatch.setenv("MAINLINE_CAPTURE_URI", "file:///elsewhere")
     monkeypatch.setenv("MAINLINE_BUNDLE_DIGEST", "mine")
     environment = process_environment(POD, port=1, home=tmp_path)
-    assert "MAINLINE_CAPTURE_URI" not in environment
+    assert environment["MAINLINE_CAPTURE_URI"] == ""
     assert environment["MAINLINE_BUNDLE_DIGEST"] == DIGEST
 
 
