@@ -35,6 +35,17 @@ NOT_TRAINING = (
     *("pipelines/versions.py", "pipelines/gitstore.py", "pipelines/readiness.py", "*/__init__.py"),
     *("pipelines/steps/propose_release.py", "pipelines/steps/refuse.py", "pipelines/steps/finish_run.py"),
     *("pipelines/rehearsal/*", "pipelines/lint/*"),
+    # a cluster's: dispatching, applying, what became of a rollout
+    *("pipelines/kube.py", "pipelines/cluster/*", "pipelines/dispatching.py", "pipelines/reconcile*.py"),
+    *(
+        "pipelines/pull_requests.py",
+        "pipelines/gitea.py",
+        "pipelines/steps/dispatch.py",
+        "pipelines/steps/reconcile.py",
+    ),
+    *("pipelines/apply*.py", "pipelines/restoring.py", "pipelines/reverting.py", "pipelines/revision.py"),
+    *("pipelines/rollout_ended.py", "pipelines/abort_evidence.py", "pipelines/environments.py"),
+    *("pipelines/steps/apply.py", "pipelines/steps/rollout_ended.py"),
 )
 _RENDERED = "manifests/workflows/*"
 

@@ -54,10 +54,16 @@ def open_proposal(
     return _retried(lambda: _open(repo, wanted, base, files, release, in_order_of_history))
 
 
-def open_proposals(repo: Remote, model: str | None = None, environment: str | None = None) -> list[Proposal]:
-    """The proposals that are open in a remote, by environment, model and version."""
+def open_proposals(
+    repo: Remote, model: str | None = None, environment: str | None = None, base: str = "main"
+) -> list[Proposal]:
+    """The proposals that are open in a remote, by environment, model and version.
+
+    One that a forge's button merged into the base is not, though its branch may be there still.
+    """
     with open_store(repo) as store:
-        return listed(store, model, environment)
+        tip = store.resolve(f"refs/heads/{base}")
+        return [each for each in listed(store, model, environment) if tip is None or not _is_merged(store, each, tip)]
 
 
 def close(proposal: Proposal, reason: str) -> None:
@@ -117,6 +123,8 @@ def _open(
                 return _not_opened(wanted, State.SUPERSEDED, f"{other.branch} has {later}")
             if other.branch == wanted.branch:
                 same = other.commit
+            elif _is_merged(store, other, tip):
+                moves += _merged(other)
             else:
                 older.append(other.branch)
                 moves += _closing(store, other.branch, other.commit, f"superseded by {wanted.branch}")
@@ -148,15 +156,20 @@ def _merge(repo: Remote, branch: str, approver: str, base: str, accept_draft: bo
         text = store.read(proposal.commit, path) or ""
         message = f"merge: {proposal.title}\n\nProposal: {branch}\nApproved-by: {approver}"
         commit = store.commit([tip, proposal.commit], {path: text}, message, author=approver)
-        merged = f"refs/merged/{branch}/{proposal.commit[:12]}"
-        store.publish(
-            [
-                (f"refs/heads/{base}", tip, commit),
-                (f"refs/heads/{branch}", proposal.commit, None),
-                (merged, None, proposal.commit),
-            ]
-        )
+        store.publish([(f"refs/heads/{base}", tip, commit), *_merged(proposal)])
         return commit
+
+
+def _is_merged(store: Store, proposal: Proposal, tip: str) -> bool:
+    """Whether the base has a proposal whose branch was left behind: merged, or its file as one commit of its own."""
+    path = release_path(proposal.environment, proposal.model)
+    return store.is_ancestor(proposal.commit, tip) or store.read(tip, path) == store.read(proposal.commit, path)
+
+
+def _merged(proposal: Proposal) -> list[tuple[str, str | None, str | None]]:
+    """The branch goes, its commit stays."""
+    kept = f"refs/merged/{proposal.branch}/{proposal.commit[:12]}"
+    return [(f"refs/heads/{proposal.branch}", proposal.commit, None), (kept, None, proposal.commit)]
 
 
 def _later(store: Store, commit: str, path: str, ours: Release) -> str | None:

@@ -7,6 +7,7 @@ from models.errors import ConfigError, GateClosed
 from models.release import Release, read_release, release_path, render_release
 from pipelines import forge
 from pipelines.gitstore import open_store
+from pipelines.pull_requests import open_pull_request
 from pipelines.standing import Ending, refuse_aborted, standings
 
 
@@ -23,7 +24,8 @@ def promote(
         again: sends a version whose rollout there was aborted through the gates once more, as a new attempt.
 
     Returns:
-        The open proposal; the same again where it is open already.
+        The open proposal; the same again where it is open already. Where the environment names a forge's API it is a
+        pull request too.
 
     Raises:
         ConfigError: there is nothing to promote to under that name, or no such model on the base.
@@ -46,7 +48,7 @@ def promote(
     refuse_aborted(release, to)
     if release == production:
         raise GateClosed(f"{model}: {to} already runs version {release.version} ({release.digest})")
-    return forge.open_proposal(
+    proposal = forge.open_proposal(
         repo,
         forge.branch_name(to, model, staging.version),
         base,
@@ -55,6 +57,8 @@ def promote(
         _body(production, release, to),
         in_order_of_history=False,
     )
+    open_pull_request(proposal, base=base)
+    return proposal
 
 
 def _another_attempt(release: Release, to: str) -> Release:

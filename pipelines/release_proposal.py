@@ -9,6 +9,7 @@ from pipelines import forge, lineage, tracking
 from pipelines.gitstore import open_store
 from pipelines.jsonfile import read_json
 from pipelines.proposal_body import body, title
+from pipelines.pull_requests import open_pull_request
 
 ENVIRONMENT = "staging"
 
@@ -51,7 +52,8 @@ def propose_release(model: str, run_id: str, version: str, *, decision: Path, re
     branch = forge.branch_name(ENVIRONMENT, model, version)
     files = {release_path(ENVIRONMENT, model): render_release(release)}
     proposal = forge.open_proposal(repo, branch, base, files, title(model, version, ENVIRONMENT), text, draft=draft)
-    return f"{proposal.state}: {proposal.branch} {proposal.reason}".rstrip()
+    page = open_pull_request(proposal, base=base)
+    return " ".join(word for word in (f"{proposal.state}:", proposal.branch, proposal.reason, page) if word)
 
 
 def _image(repo: str, base: str, model: str) -> str:

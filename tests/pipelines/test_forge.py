@@ -204,3 +204,19 @@ def test_kill_leaves_a_whole_proposal_or_none(work: Path, origin: Path, millisec
     open_proposal(origin, branch, "main", {PATH: text}, "title", "body", False)
     assert [proposal.version for proposal in open_proposals(origin)] == ["2"]
     git(origin, "fsck", "--strict")
+
+
+@pytest.mark.parametrize("way", ["--no-ff", "--squash"])
+def test_proposal_that_a_forges_button_merged_is_no_longer_open(work: Path, origin: Path, way: str) -> None:
+    first = propose(origin, release(work, 1, behind=1))
+    git(work, "fetch", "-q", "origin", "main", first.branch)
+    git(work, "checkout", "-q", "--detach", "origin/main")
+    git(work, "merge", "-q", way, *(["-m", "merge"] if way == "--no-ff" else []), first.commit)
+    if way == "--squash":
+        git(work, "commit", "-qm", "squashed")
+    git(work, "push", "-q", "origin", "HEAD:main")
+    assert f"refs/heads/{first.branch}" in refs(origin), "the button left the branch"
+    assert open_proposals(origin) == []
+    second = propose(origin, release(work, 2))
+    assert second.superseded == ()
+    assert [ref for ref in refs(origin) if first.branch in ref] == [f"refs/merged/{first.branch}/{first.commit[:12]}"]
