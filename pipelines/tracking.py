@@ -162,6 +162,32 @@ def tag_version(model: str, number: str, tags: Mapping[str, str]) -> None:
         _client().set_model_version_tag(model, number, name, value)
 
 
+def aliases(model: str) -> Mapping[str, str]:
+    """Alias to version of a model; they follow git, and nothing reads one to decide what to serve.
+
+    Raises:
+        RunNotFound: no such model is registered.
+    """
+    from mlflow.exceptions import MlflowException
+
+    try:
+        return {name: str(number) for name, number in _client().get_registered_model(model).aliases.items()}
+    except MlflowException as error:
+        if error.error_code == "RESOURCE_DOES_NOT_EXIST":
+            raise RunNotFound(f"{model} is not registered at {_uri()}") from error
+        raise
+
+
+def set_alias(model: str, alias: str, number: str) -> None:
+    """Points an alias at a version.
+
+    Raises:
+        RunNotFound: the model has no such version.
+    """
+    find_version(model, number)
+    _client().set_registered_model_alias(model, alias, number)
+
+
 def get_run(run_id: str) -> Run:
     """One run by its id.
 

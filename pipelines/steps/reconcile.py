@@ -1,10 +1,12 @@
-"""Makes good what no event told: trainings that main wants, and how rollouts ended; every two minutes."""
+"""Makes good what no event told: trainings that main wants, its releases applied, how rollouts ended; by the clock."""
 
 from collections.abc import Callable, Sequence
 
 from models.errors import MainlineError
 from pipelines.gitstore import open_store
 from pipelines.kube import Cluster, KubeFailed, connect
+from pipelines.reconcile_apply import reconcile_apply
+from pipelines.reconcile_rollouts import reconcile_rollouts
 from pipelines.reconcile_trainings import reconcile_trainings
 from pipelines.steps import entry
 
@@ -21,7 +23,15 @@ def reconcile(repo: str, trained_since: str) -> None:
         with open_store(repo) as store:
             reconcile_trainings(cluster, store, repo, since=trained_since)
 
-    halves: dict[str, Callable[[Cluster], None]] = {"trainings": trainings}
+    def applied(cluster: Cluster) -> None:
+        reconcile_apply(cluster, repo, say=print)
+
+    def rollouts(cluster: Cluster) -> None:
+        errors = reconcile_rollouts(cluster, repo, say=print)
+        if errors:
+            raise KubeFailed("; ".join(str(err) for err in errors))
+
+    halves: dict[str, Callable[[Cluster], None]] = {"trainings": trainings, "apply": applied, "rollouts": rollouts}
     problems = []
     for name, half in halves.items():
         try:

@@ -1,0 +1,187 @@
+"""Why a rollout was aborted, as JSON for programs and Markdown for the person who decides what comes next.
+
+Pure: made of the Rollout, its AnalysisRuns and the judge's answer, as they were read. Kept with the version's run, and
+the message of the revert that is proposed.
+"""
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from pipelines.revision import Revision
+
+_ARGUMENT = re.compile(r"{{\s*args\.([\w-]+)\s*}}")
+_LINK = "link.argocd.argoproj.io/"
+# The measurements that decided stand at the end; a gate that waited has dozens before them.
+_SHOWN = 5
+
+
+def document(
+    revision: Revision,
+    rollout: Mapping[str, Any],
+    runs: Sequence[Mapping[str, Any]],
+    *,
+    stable: Revision | None,
+    report: Mapping[str, str],
+) -> dict[str, Any]:
+    """Everything that is known of an abort.
+
+    Args:
+        revision: what was aborted.
+        rollout: the live Rollout.
+        runs: the revision's AnalysisRuns.
+        stable: what serves instead; None where nothing does.
+        report: the judge's report: its `url`, and `kept` (name of the copy) or `problem`.
+    """
+    analyses = [_analysis(run) for run in runs]
+    failed = [
+        {"analysis": run["name"], **metric}
+        for run in analyses
+        for metric in run["metrics"]
+        if metric["phase"] in ("Failed", "Error")
+    ]
+    message = _message(rollout)
+    return {
+        "model": revision.model,
+        "version": revision.version,
+        "digest": revision.digest,
+        "attempt": revision.attempt,
+        "environment": revision.environment,
+        "namespace": revision.namespace,
+        "rollout": revision.rollout,
+        "hash": revision.hash,
+        "aborted_at": (rollout.get("status") or {}).get("abortedAt"),
+        "message": message,
+        "reason": _reason(failed, message),
+        "serving": None if stable is None else {"version": stable.version, "digest": stable.digest},
+        "failed": failed,
+        "analyses": analyses,
+        "judge_report": dict(report),
+        "links": _links(rollout, runs),
+    }
+
+
+def markdown(found: Mapping[str, Any]) -> str:
+    """The document for a person."""
+    serving = found["serving"]
+    still = (
+        f"Version {serving['version']} serves all requests." if serving else "No earlier version was there to serve."
+    )
+    parts = [
+        f"The rollout of {found['model']} version {found['version']} (attempt {found['attempt']}) in "
+        f"{found['environment']} was aborted: **{found['reason']}**",
+        still,
+    ]
+    if found["failed"]:
+        rows = [
+            (each["analysis"], each["metric"], each["phase"], _last(each), each["success"] or each["failure"])
+            for each in found["failed"]
+        ]
+        parts += ["## What closed", _table(("analysis", "metric", "ended", "last value", "must be"), rows)]
+    if found["message"]:
+        parts.append(f"Argo Rollouts says: {found['message']}")
+    rows = [
+        (run["name"], metric["metric"], metric["phase"], str(len(metric["measurements"])), _last(metric))
+        for run in found["analyses"]
+        for metric in run["metrics"]
+    ]
+    if rows:
+        parts += ["## All analyses", _table(("analysis", "metric", "ended", "measurements", "last value"), rows)]
+    report = found["judge_report"]
+    links = [f"- {name}: {url}" for name, url in found["links"].items()]
+    kept = f"kept beside this as {report['kept']}" if report.get("kept") else f"not kept: {report.get('problem')}"
+    parts += ["## Where to read on", "\n".join([*links, f"- the judge's report: {kept}"])]
+    parts.append(
+        f"Pods' hash `{found['hash']}`, digest `{found['digest']}`. The version comes back only under a higher attempt "
+        f"(`mainline promote {found['model']} --to {found['environment']} --again`), through every gate."
+    )
+    return "\n\n".join(parts) + "\n"
+
+
+def _analysis(run: Mapping[str, Any]) -> dict[str, Any]:
+    spec, status = run.get("spec") or {}, run.get("status") or {}
+    arguments = {each["name"]: str(each.get("value", "")) for each in spec.get("args") or []}
+    rules = {each["name"]: each for each in spec.get("metrics") or []}
+    return {
+        "name": run["metadata"]["name"],
+        "phase": status.get("phase", ""),
+        "message": status.get("message", ""),
+        "started_at": status.get("startedAt"),
+        "completed_at": status.get("completedAt"),
+        "metrics": [_metric(result, rules, arguments) for result in status.get("metricResults") or []],
+    }
+
+
+def _metric(
+    result: Mapping[str, Any], rules: Mapping[str, Mapping[str, Any]], arguments: Mapping[str, str]
+) -> dict[str, Any]:
+    rule = rules.get(result["name"], {})
+    return {
+        "metric": result["name"],
+        "phase": result.get("phase", ""),
+        "message": result.get("message", ""),
+        "success": _filled(str(rule.get("successCondition", "")), arguments),
+        "failure": _filled(str(rule.get("failureCondition", "")), arguments),
+        "measurements": [
+            {
+                "phase": each.get("phase", ""),
+                "value": each.get("value", ""),
+                "message": each.get("message", ""),
+                "at": each.get("finishedAt") or each.get("startedAt"),
+            }
+            for each in result.get("measurements") or []
+        ],
+    }
+
+
+def _filled(text: str, arguments: Mapping[str, str]) -> str:
+    return _ARGUMENT.sub(lambda match: arguments.get(match[1], match[0]), text)
+
+
+def _message(rollout: Mapping[str, Any]) -> str:
+    """What the controller says of the abort; empty where it says nothing of one any more."""
+    for condition in (rollout.get("status") or {}).get("conditions") or []:
+        if condition.get("type") == "Progressing" and condition.get("reason") == "RolloutAborted":
+            return str(condition.get("message", ""))
+    return ""
+
+
+def _reason(failed: Sequence[Mapping[str, Any]], message: str) -> str:
+    """One line: the gates that closed with what they saw, else the controller's words."""
+    if not failed:
+        return message or "no gate closed: a person or the progress deadline aborted it"
+    return "; ".join(dict.fromkeys(_sentence(each) for each in failed))
+
+
+def _sentence(metric: Mapping[str, Any]) -> str:
+    if metric["phase"] == "Error":
+        problems = [each["message"] for each in metric["measurements"] if each["message"]]
+        return f"{metric['metric']} could not be asked: {(problems or [metric['message']])[-1]}"
+    return f"{metric['metric']} failed with {_last(metric)}"
+
+
+def _last(metric: Mapping[str, Any]) -> str:
+    """The values that decided, the latest last."""
+    said = [
+        each["value"] or each["message"] for each in metric["measurements"] if each["phase"] == metric["phase"]
+    ] or [each["value"] for each in metric["measurements"]]
+    return ", ".join(said[-_SHOWN:]) or "nothing"
+
+
+def _links(rollout: Mapping[str, Any], runs: Sequence[Mapping[str, Any]]) -> dict[str, str]:
+    """The release's links, from the analyses where there are any: the Rollout's own are the next release's by then."""
+    return dict(_annotated([rollout, *runs]))
+
+
+def _annotated(objects: Sequence[Mapping[str, Any]]) -> Iterator[tuple[str, str]]:
+    for item in objects:
+        for key, value in (item["metadata"].get("annotations") or {}).items():
+            if key.startswith(_LINK):
+                yield key.removeprefix(_LINK), value
+
+
+def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    lines = [head, ["---"] * len(head), *rows]
+    return "\n".join(
+        "| " + " | ".join(cell.replace("|", "\\|").replace("\n", " ") for cell in line) + " |" for line in lines
+    )
