@@ -38,15 +38,14 @@ def from_path(tool: Tool, versions: Mapping[str, str], scratch: Path, say: Say) 
     return "kubectl on PATH" if first == "/bin/sh" else f"{first} on PATH"
 
 
-def from_release(tool: Tool, versions: Mapping[str, str], scratch: Path, say: Say) -> str:
-    """The release archive for this platform, once its sha256 is the pinned one.
+def from_release(tool: Tool, versions: Mapping[str, str], scratch: Path, say: Say, wanted: str = "") -> str:
+    """The release archive for a platform, this machine's or the wanted one, once its sha256 is the pinned one.
 
     Raises:
         ToolMissing: none is pinned, or it cannot be downloaded.
         ToolTampered: it is another.
     """
-    machine = {"x86_64": "amd64", "aarch64": "arm64"}.get(platform.machine().lower(), platform.machine().lower())
-    here = f"{platform.system().lower()}_{machine}"
+    here = wanted or f"{platform.system().lower()}_{_machine()}"
     expected = versions.get(f"{tool.key}_SHA256_{here}")
     if expected is None:
         raise ToolMissing(f"versions.env pins no release for {here}")
@@ -83,7 +82,17 @@ def unpack(archive: bytes, expected: str, scratch: Path, programs: tuple[str, ..
     return scratch / programs[0]
 
 
-def from_module(tool: Tool, versions: Mapping[str, str], scratch: Path, say: Say) -> str:
+def linux() -> str:
+    """Linux on this machine's processor, which is what a container engine here runs."""
+    return f"linux_{_machine()}"
+
+
+def _machine() -> str:
+    machine = platform.machine().lower()
+    return {"x86_64": "amd64", "aarch64": "arm64"}.get(machine, machine)
+
+
+def from_module(tool: Tool, versions: Mapping[str, str], scratch: Path, say: Say, wanted: str = "") -> str:
     """The programs, built by the Go that is here from the pinned module and the sums of its own go.sum."""
     go = shutil.which("go")
     if go is None:
@@ -99,6 +108,7 @@ def from_module(tool: Tool, versions: Mapping[str, str], scratch: Path, say: Say
         "GOTELEMETRY": "off",
         "GOWORK": "off",
         "CGO_ENABLED": "0",
+        **(dict(zip(("GOOS", "GOARCH"), wanted.split("_"), strict=True)) if wanted else {}),
     }
     command = [go, "mod", "download", "-json", module]
     done = subprocess.run(command, env=environment, cwd=scratch, capture_output=True, text=True, check=False)
