@@ -17,7 +17,7 @@ shared_namespaces() { # `ip netns add` binds this folder onto itself; done after
 
 forget_lost_nodes() { # the objects of nodes that are not running would draw pods until their grace ends
   local n
-  for n in $(seq "$NODES"); do
+  for n in $(seq 9); do
     if ! alive "kubelet-$n"; then kc delete "node/$(node_name "$n")" --ignore-not-found >/dev/null; fi
   done
 }
@@ -34,7 +34,7 @@ contained() { # N: process ids in the node's cgroups
 
 shims() { # N: one a pod, children of nobody once their containerd is gone
   grep -lszF -- "$RUN/$1/containerd.sock" /proc/[0-9]*/cmdline 2>/dev/null | cut -d/ -f3 | while read -r id; do
-    case $(tr '\0' ' ' <"/proc/$id/cmdline" 2>/dev/null) in *containerd-shim*) echo "$id" ;; esac
+    case $(tr '\0' ' ' 2>/dev/null <"/proc/$id/cmdline") in *containerd-shim*) echo "$id" ;; esac
   done
 }
 

@@ -105,8 +105,10 @@ node_network() { # N
   inside "$1" ip route add default via "$HOST_IP"
   inside "$1" sysctl -qw net.ipv4.ip_forward=1 net.bridge.bridge-nf-call-iptables=1
   ip route replace "$(node_pods "$1")" via "$(node_ip "$1")" dev mainline0
-  for other in $(seq "$NODES"); do
-    if [ "$other" != "$1" ]; then inside "$1" ip route add "$(node_pods "$other")" via "$(node_ip "$other")"; fi
+  for other in $(seq 9); do # pods of other nodes, there and back
+    if [ "$other" = "$1" ] || [ ! -e "/run/netns/$(netns "$other")" ]; then continue; fi
+    inside "$1" ip route replace "$(node_pods "$other")" via "$(node_ip "$other")"
+    inside "$other" ip route replace "$(node_pods "$1")" via "$(node_ip "$1")"
   done
 }
 
@@ -131,6 +133,7 @@ node() { # N: up to where its kubelet runs
   if [ "$n" = "$GPU_NODE" ]; then labels=$labels,nvidia.com/gpu.present=true; fi
   kubelet=$DIR/kubelet/$n # not under $STATE: a socket of a volume plugin must fit in 108 characters
   mkdir -p "$RUN/$n" "$STATE/$n" "$kubelet" "$DIR/containerd/$n"
+  node_identity "$n"
   node_network "$n"
   node_cgroups "$n"
   containerd_config "$n"

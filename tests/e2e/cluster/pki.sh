@@ -33,7 +33,7 @@ K
 
 pki() {
   if [ -f "$PKI/.whole" ]; then return; fi
-  local names n user
+  local names user
   (
     cd "$PKI"
     umask 077
@@ -49,11 +49,18 @@ pki() {
     certificate controller-manager /CN=system:kube-controller-manager clientAuth
     certificate scheduler /CN=system:kube-scheduler clientAuth
     certificate proxy /CN=system:kube-proxy clientAuth
-    for n in $(seq "$NODES"); do
-      certificate "kubelet-$n" "/O=system:nodes/CN=system:node:$(node_name "$n")" clientAuth
-      certificate "serving-$n" "/O=system:nodes/CN=system:node:$(node_name "$n")" serverAuth "DNS:$(node_name "$n"),IP:$(node_ip "$n")"
-    done
   )
-  for user in admin controller-manager scheduler proxy $(seq -f 'kubelet-%g' "$NODES"); do kubeconfig "$user"; done
+  for user in admin controller-manager scheduler proxy; do kubeconfig "$user"; done
   touch "$PKI/.whole"
+}
+
+node_identity() { # N
+  if [ -f "$CONF/kubelet-$1.kubeconfig" ]; then return; fi
+  (
+    cd "$PKI"
+    umask 077
+    certificate "kubelet-$1" "/O=system:nodes/CN=system:node:$(node_name "$1")" clientAuth
+    certificate "serving-$1" "/O=system:nodes/CN=system:node:$(node_name "$1")" serverAuth "DNS:$(node_name "$1"),IP:$(node_ip "$1")"
+  )
+  kubeconfig "kubelet-$1"
 }

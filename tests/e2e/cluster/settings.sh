@@ -8,7 +8,10 @@ BIN=$DIR/bin SRC=$DIR/src ROOTFS=$DIR/rootfs IMAGES=$DIR/img REGISTRY_DIR=$DIR/r
 PKI=$DIR/pki CONF=$DIR/conf LOG=$DIR/log PID=$DIR/pid STATE=$DIR/state                   # one cluster, removed by `down`
 RUN=/run/mainline-cluster                                                               # sockets: their paths must be short
 
-NODES=${NODES:-3}     # at least 3: one of them has the GPU, and one of the other two may be lost
+# Each node offers this machine's processors to requests. One has the GPU and takes nothing else; the others offer eight
+# together, which all models in both environments ask for, and are two at least, since one may be lost.
+OTHERS=$(((8 + $(nproc) - 1) / $(nproc)))
+NODES=${NODES:-$((1 + (OTHERS < 2 ? 2 : OTHERS)))}
 GPU_NODE=2
 HOST_IP=10.90.0.1     # the machine itself: control plane and registry
 REGISTRY=$HOST_IP:5000
