@@ -16,8 +16,8 @@ from tests.e2e.reaching import Ways
 from tests.e2e.table import Scenario, table
 
 if TYPE_CHECKING:  # what trains and draws rows takes seconds to import, and every collection reads this file
+    from tests.e2e.callers import Callers
     from tests.e2e.releasing import Releases
-    from tests.e2e.traffic import Callers
 
 HERE = Path(__file__).parent
 # What the last `make e2e FULL=1` said; committed, so that .ci/run can show it.
@@ -100,7 +100,7 @@ def releases(cluster: given.Cluster, forge: Forge, ways: Ways, image: str) -> "R
 @pytest.fixture(scope="session")
 def callers(cluster: given.Cluster, image: str) -> "Iterator[Callers]":
     """What sends traffic."""
-    from tests.e2e.traffic import Callers
+    from tests.e2e.callers import Callers
 
     found = Callers(cluster, image)
     yield found

@@ -4,23 +4,22 @@ Bundles are trained here by tests/specimens' recipes, written to the cluster's s
 project's own functions; then git says what runs, as always.
 """
 
-import os
 import re
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+import subprocess
+import sys
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from models.bundle import MODEL, Bundle
 from models.release import Release, read_release, release_path, render_release
 from pipelines import lineage, tracking
 from pipelines.lineage import Origin
-from tests.e2e.cluster_view import Rollout, View
+from tests.e2e.cluster_view import Rollout
 from tests.e2e.forge import Forge, Merged
 from tests.e2e.given import ROOT, Cluster
 from tests.e2e.reaching import Ways
+from tests.e2e.stores import Stores, tampered_copy
 from tests.e2e.variants import variant
-from tests.e2e.waiting import say
+from tests.e2e.views import View
 from tests.specimens.making import made
 
 PRODUCTION = "production"
@@ -31,10 +30,11 @@ _SERVING = Path("/app/services/serving")
 
 @dataclass(frozen=True)
 class Released:
-    """A release that was merged, and the merge."""
+    """A release that was merged, and the merge; the pod-template hash of one that runs."""
 
     release: Release
     merged: Merged
+    revision: str = ""
 
     @property
     def digest(self) -> str:
@@ -47,8 +47,7 @@ class Releases:
 
     def __init__(self, cluster: Cluster, forge: Forge, ways: Ways, image: str) -> None:
         self.cluster, self.forge, self.image = cluster, forge, image
-        self._ways = ways
-        self._settings: dict[str, str] = {}
+        self.stores = Stores(cluster, ways)
 
     def rollout(self, model: str, environment: str = PRODUCTION) -> Rollout:
         """What runs the model there."""
@@ -63,11 +62,11 @@ class Releases:
             model=model, commit=told.commit, branch="main", data_md5=told.data_md5, workflow=f"specimen-{recipe}",
             image=self.image, dirty=False,
         )  # fmt: skip
-        with self.reachable_stores():
+        with self.stores.reachable():
             run = tracking.start_run(origin, parameters_hash=bundle.digest, parameters={"recipe": recipe})
             uri = tracking.upload_bundle(run, bundle.folder, bundle.digest)
             if tampered:
-                uri = _tamper(bundle, uri)
+                uri = tampered_copy(bundle, uri)
             tags = {
                 lineage.COMMIT: told.commit,
                 lineage.DIRTY: "false",
@@ -101,16 +100,32 @@ class Releases:
         same = replace(release, attempt=now.attempt)
         if now == same and now.is_released:
             head = self.forge.pull()
-            rollout.wait_promoted(release.digest, seconds=PATIENCE_SECONDS)
-            return Released(same, Merged(head, 0.0, 0.0))
+            view = rollout.wait_promoted(same, seconds=PATIENCE_SECONDS)
+            return Released(same, Merged(head, 0.0, 0.0), view.current)
         released = self.merge(release, environment)
-        self.wait_promoted(released, environment)
-        return released
+        return replace(released, revision=self.wait_promoted(released, environment).current)
+
+    def promoted_over(self, stable: str, better: str, environment: str = PRODUCTION) -> tuple[Released, Released]:
+        """What is promoted over a stable recipe's bundle, and that one: what runs now where it is so, else `better`."""
+        release = self.register(stable)
+        path = release_path(environment, release.model)
+        now = self.current(release.model, environment)
+        rollout = self.rollout(release.model, environment)
+        merge = self.forge.git("log", "-1", "--first-parent", "--format=%H", "--", path)
+        before = read_release(self.forge.git("show", f"{merge}^:{path}"))
+        former = rollout.former_revision(before)
+        if now.digest != release.digest and before == replace(release, attempt=before.attempt) and former:
+            view = rollout.wait_promoted(now, seconds=PATIENCE_SECONDS)
+            merged = Merged(merge, 0.0, 0.0)
+            return Released(now, merged, view.current), Released(before, merged, former)
+        base = self.stable(stable, environment)
+        released = self.merge(self.register(better), environment)
+        return replace(released, revision=self.wait_promoted(released, environment).current), base
 
     def wait_promoted(self, released: Released, environment: str = PRODUCTION) -> View:
         """Until it serves alone."""
         rollout = self.rollout(released.release.model, environment)
-        return rollout.wait_promoted(released.digest, seconds=PATIENCE_SECONDS)
+        return rollout.wait_promoted(released.release, seconds=PATIENCE_SECONDS)
 
     def current(self, model: str, environment: str = PRODUCTION) -> Release:
         """What git says."""
@@ -129,20 +144,17 @@ class Releases:
         }
         return variant(self.image, f"specimen-{fault}", files=files, environment={"SPECIMEN": fault})
 
-    @contextmanager
-    def reachable_stores(self) -> Iterator[None]:
-        """MLflow and the object store, as the project's own functions read them from the environment."""
-        if not self._settings:
-            store = dict(self.cluster.secret("delivery", "mainline-object-store"))
-            for name in ("AWS_ENDPOINT_URL", "MLFLOW_S3_ENDPOINT_URL", "AWS_ENDPOINT_URL_S3"):
-                if name in store:
-                    store[name] = self._ways.to(store[name])
-            self._settings = store | {
-                "MLFLOW_TRACKING_URI": self._ways.to("http://mlflow.mainline.svc:5000"),
-                "MAINLINE_ARTIFACT_ROOT": "s3://mainline-artifacts/mlflow",
-            }
-        with environment(self._settings):
-            yield
+    def mainline(self, *arguments: str, exit_code: int = 0) -> str:
+        """What the command line prints in the forge's clone, as it is now; where it must fail, its complaint too."""
+        self.forge.pull()
+        command = [sys.executable, "-m", "pipelines.cli", *arguments]
+        with self.stores.reachable():
+            done = subprocess.run(
+                command, cwd=self.forge.clone, capture_output=True, text=True, check=False, timeout=PATIENCE_SECONDS
+            )
+        told = f"mainline {' '.join(arguments)}: exit code {done.returncode}: {done.stderr[-2000:]}"
+        assert done.returncode == exit_code, told
+        return done.stdout if exit_code == 0 else done.stdout + done.stderr
 
     def _attempts(self, release: Release, environment: str) -> int:
         """The highest attempt that git's history, on any branch, or the registry has of it; 0 for none."""
@@ -151,32 +163,3 @@ class Releases:
         log = self.forge.git("log", "--all", "-p", f"-S{release.digest}", "--format=%H", "--unified=100", "--", path)
         known = [int(found) for found in re.findall(r'^[+ ]  attempt: "(\d+)"$', log, re.MULTILINE)]
         return max(known, default=0)
-
-
-@contextmanager
-def environment(settings: Mapping[str, str]) -> Iterator[None]:
-    """These variables for a while."""
-    former = {name: os.environ.get(name) for name in settings}
-    os.environ.update(settings)
-    try:
-        yield
-    finally:
-        for name, value in former.items():
-            if value is None:
-                del os.environ[name]
-            else:
-                os.environ[name] = value
-
-
-def _tamper(bundle: Bundle, uri: str) -> str:
-    """A copy at another address whose graph differs by a bit; the digest stays what was released."""
-    from models.store import write_bytes
-
-    other = f"{uri}-tampered"
-    data = bytearray(bundle.read(MODEL))
-    data[len(data) // 2] ^= 1
-    for name in ("bundle.json", *bundle.manifest.files):
-        content = bytes(data) if name == MODEL else (bundle.folder / name).read_bytes()
-        write_bytes(f"{other}/{name}", content)
-    say(f"{other}: one bit of {MODEL} changed")
-    return other

@@ -15,10 +15,11 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urljoin
 
-_KINDS = (
-    "application/vnd.oci.image.manifest.v1+json",
-    "application/vnd.docker.distribution.manifest.v2+json",
-)
+# Kinds of manifests, each with its kind of gzipped layer.
+_KINDS = {
+    "application/vnd.oci.image.manifest.v1+json": "application/vnd.oci.image.layer.v1.tar+gzip",
+    "application/vnd.docker.distribution.manifest.v2+json": "application/vnd.docker.image.rootfs.diff.tar.gzip",
+}
 _PATIENCE_SECONDS = 30
 
 
@@ -80,14 +81,8 @@ def variant(image: str, tag: str, *, files: Mapping[str, bytes], environment: Ma
     config["config"]["Env"] = [*kept, *(f"{key}={value}" for key, value in environment.items())]
     data = json.dumps(config).encode()
     manifest["config"] |= {"digest": repository.put_blob(data), "size": len(data)}
-    # the same kind as the layers beneath
-    added = {"mediaType": _gzipped(manifest["layers"][0]["mediaType"])}
-    manifest["layers"].append(added | {"digest": repository.put_blob(layer), "size": len(layer)})
+    manifest["layers"].append({"mediaType": _KINDS[kind], "digest": repository.put_blob(layer), "size": len(layer)})
     return f"{where}@{repository.put_manifest(manifest, kind, tag)}"
-
-
-def _gzipped(kind: str) -> str:
-    return kind if kind.endswith("gzip") else kind.split("+")[0] + "+gzip"
 
 
 def _tar(files: Mapping[str, bytes]) -> bytes:

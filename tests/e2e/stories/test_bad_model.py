@@ -1,0 +1,73 @@
+"""A bad model, server or release is merged; the gate that the table names stops it, and the stable one serves on.
+
+Each is made as tests/specimens makes it and released as any other: the cluster's own controllers, Prometheus and judge
+decide.
+"""
+
+import time
+from dataclasses import replace
+
+import pytest
+
+from models.release import Release
+from tests.e2e.callers import Callers
+from tests.e2e.figures import Figures
+from tests.e2e.releasing import Releases
+from tests.e2e.waiting import say
+from tests.e2e.watch import Watch
+from tests.specimens.catalogue import Case, Ending, cases
+
+# One for each gate that can close, on the strategy where it is quickest.
+SELECTED = (
+    "constant-answer-diabetes", "stale-model-diabetes", "error-in-fifty-diabetes", "tampered-bundle-diabetes",
+    "slow-iris", "rare-category-property",
+)  # fmt: skip
+# Windows of traffic that are no steady 40 requests a second.
+RATES = {"little": 6.0, "quiet": 1.0}
+STOPPED = [case for case in cases() if case.ending is Ending.ABORTED]
+
+
+@pytest.mark.parametrize(
+    "case",
+    [
+        pytest.param(case, id=str(case), marks=pytest.mark.e2e if str(case) in SELECTED else pytest.mark.full)
+        for case in STOPPED
+    ],
+)
+def test_is_stopped_by_its_gate(case: Case, releases: Releases, callers: Callers, figures: Figures) -> None:
+    stable = releases.stable(case.stable)
+    traffic = callers.start(case.model, rate=RATES.get(case.traffic, 40.0))
+    watch = Watch(f"stopped {case}", releases, traffic, figures)
+
+    released = releases.merge(candidate(releases, case))
+    view, run = watch.aborted(released)
+    decided = run.templates if run else ("deadline",) if "progress deadline" in view.message else ()
+    say(f"{case}: stopped by {', '.join(decided)}: {view.message}")
+    assert set(decided) & set(case.gates), f"stopped by {decided}, must be by one of {case.gates}: {view.message}"
+    assert view.stable == stable.revision
+
+    figures.note(watch.story, "gate", ", ".join(decided))
+
+    # who was not on the candidate lost nothing, and behind a preview that is nobody
+    seen = watch.counts()
+    met = decided != ("replay",) if case.strategy == "blue-green" else True
+    assert not seen.n_failed or (met and fails(case)), f"callers lost requests: {seen}"
+    watch.taken_back(released, stable, decided)
+    calm = traffic.mark()
+    time.sleep(5)
+    assert not traffic.counts(calm).n_failed
+    assert not traffic.counts(calm).of(released.digest)
+
+
+def candidate(releases: Releases, case: Case) -> Release:
+    """The case's release: its bundle, on the sound image or a faulty one; a version of its own in any case."""
+    recipe = case.candidate if case.candidate != case.stable else f"{case.model}-better"
+    release = releases.register(recipe, tampered=case.release == "tampered")
+    return replace(release, image=releases.faulty(case.server)) if case.server else release
+
+
+def fails(case: Case) -> bool:
+    """Whether who reaches the candidate is not answered now and then."""
+    return case.server not in ("", "slow", "late-slow", "later-slow", "leak") or case.candidate.endswith(
+        ("-nan", "-rare")
+    )
