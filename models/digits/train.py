@@ -44,6 +44,8 @@ def fit(table: pd.DataFrame, parameters: Mapping[str, object], checkpoint: State
     number = {name: float(str(value)) for name, value in parameters.items()}
     epochs, seed, batch = int(number["epochs"]), int(number["seed"]), int(number["batch"])
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    if device.type == "cpu":
+        print("warning: torch sees no GPU on this node: training on the CPU, slower, to the same end", flush=True)
     rows = torch.from_numpy(table.drop(columns="label").to_numpy(dtype="float32", copy=True)).to(device)  # (n, 64)
     labels = np.array([CLASSES.index(str(label)) for label in table["label"]], dtype=np.int64)
     wanted = torch.from_numpy(labels).to(device)  # (n,)
