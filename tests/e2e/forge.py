@@ -11,11 +11,13 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 
-from tests.e2e.given import Cluster
+from tests.e2e.given import SECRET, Cluster
 from tests.e2e.reaching import Ways
 from tests.e2e.waiting import NotYet, say, until
 
 BASE = "main"
+# Of a development cluster's own forge: `main` is theirs, the robot only proposes.
+PERSON = "developer"
 _PATIENCE_SECONDS = 30
 
 
@@ -44,10 +46,11 @@ class Forge:
 
     def __init__(self, cluster: Cluster, ways: Ways, folder: Path) -> None:
         told = cluster.secret("delivery", "mainline-forge")
-        self._api, self._token = ways.to(told["url"]), told["token"]
+        self._api = ways.to(told["url"])
+        person, self._token = _person(cluster, told)
         remote = urlsplit(ways.to(told["repository"]))
         self.name = remote.path.strip("/").removesuffix(".git")
-        who = f"{told['username']}:{self._token}@{remote.netloc}"
+        who = f"{person}:{self._token}@{remote.netloc}"
         self._remote, self.clone = urlunsplit(remote._replace(netloc=who)), folder
         if not (folder / ".git").is_dir():
             _run("git", "clone", "--quiet", self._remote, str(folder))
@@ -144,6 +147,13 @@ class Forge:
         with urllib.request.urlopen(request, timeout=_PATIENCE_SECONDS) as answer:
             text = answer.read()
         return json.loads(text) if text else None
+
+
+def _person(cluster: Cluster, robot: Mapping[str, str]) -> tuple[str, str]:
+    """Who pushes and merges, and a token: the person of the cluster's own forge, else whom it gave a token."""
+    if cluster.kube.get(SECRET, "accounts", "forge") is None:
+        return robot["username"], robot["token"]
+    return PERSON, cluster.secret("forge", "accounts")[f"{PERSON}-token"]
 
 
 def _pull_request(found: Mapping[str, Any]) -> PullRequest:
