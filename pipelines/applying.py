@@ -1,8 +1,8 @@
 """What of an overlay is sent to a cluster: its objects with the fields that others own there, in order; what has to go.
 
 Pure; `apply` speaks to the cluster. A field of a live object has one owner: Argo Rollouts writes the pods' hash into
-the selectors of the Services that a Rollout names, an autoscaler the number of pods. Git says neither, and must not
-take them away.
+the selectors of the Services that a Rollout names and the weights into its TraefikService, an autoscaler the number of
+pods. Git says none of them, and must not take them away.
 """
 
 import copy
@@ -75,6 +75,12 @@ def with_owners(desired: Mapping[str, Any], live: Mapping[str, Any] | None, *, s
         found = (live.get("spec") or {}).get("selector") or {}
         if POD_TEMPLATE_HASH in found:
             sent["spec"]["selector"] = {**sent["spec"]["selector"], POD_TEMPLATE_HASH: found[POD_TEMPLATE_HASH]}
+    if sent["kind"] == "TraefikService":
+        # The list has one owner as a whole too: git's weights are those of the beginning.
+        found = ((live.get("spec") or {}).get("weighted") or {}).get("services") or []
+        weights = {each["name"]: each["weight"] for each in found if "weight" in each}
+        for each in (sent["spec"].get("weighted") or {}).get("services") or []:
+            each.update({"weight": weights[each["name"]]} if each["name"] in weights else {})
     if sent["kind"] == "Rollout" and "replicas" not in sent["spec"] and _owns_replicas(live):
         # Git said a number until now: left out, the Rollout would fall to one pod before an autoscaler has it.
         sent["spec"]["replicas"] = live["spec"]["replicas"]

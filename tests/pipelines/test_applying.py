@@ -50,6 +50,15 @@ def test_the_hash_in_a_selector_stays_and_another_service_is_as_git_says() -> No
     assert with_owners(desired, None, services={"stable"}) == desired
 
 
+def test_the_weights_of_a_canary_under_way_stay() -> None:
+    def weights(stable: int, canary: int) -> dict[str, Any]:
+        services = [{"name": "stable", "port": 80, "weight": stable}, {"name": "canary", "port": 80, "weight": canary}]
+        return item("TraefikService", weighted={"services": services})
+
+    assert with_owners(weights(100, 0), weights(95, 5), services=set()) == weights(95, 5)
+    assert with_owners(weights(100, 0), None, services=set()) == weights(100, 0)
+
+
 def rollout_with(replicas: int, owner: str) -> dict[str, Any]:
     found = item("Rollout", replicas=replicas)
     fields: dict[str, Any] = {"f:spec": {"f:replicas": {}}}
