@@ -42,6 +42,8 @@ labels:
 
 
 def _overlay(model: str, environment: str) -> str:
+    # Staging has nobody's load to follow.
+    autoscaling = "  - ../../../components/autoscaling\n" if environment == "production" else ""
     return f"""\
 # {model} in {environment}: where it runs and how traffic moves. What runs stands in release.yaml.
 apiVersion: kustomize.config.k8s.io/v1beta1
@@ -53,7 +55,6 @@ resources:
 components:
   - ../../../components/release
   - ../../../components/{environment}
-  - ../../../components/autoscaling
-  - ../../../components/canary
+{autoscaling}  - ../../../components/canary
   - ../../../../models/{model}
 """

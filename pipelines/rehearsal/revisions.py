@@ -13,6 +13,9 @@ from pipelines.rehearsal.template import templates_in
 
 _HASH_LENGTH = 10
 
+# Where an autoscaler says its least, and what it means where it does not.
+_FEWEST = {"HorizontalPodAutoscaler": ("minReplicas", 1), "ScaledObject": ("minReplicaCount", 0)}
+
 
 @dataclass(frozen=True)
 class Revision:
@@ -103,9 +106,9 @@ def rollback_window(side: Side) -> int:
 def fewest_replicas(built: Sequence[Object]) -> int | None:
     """The pods that an autoscaler keeps at least; None where there is none."""
     for item in built:
-        if item.get("kind") == "HorizontalPodAutoscaler":
+        if item.get("kind") in _FEWEST:
             spec = item.get("spec")
-            return int(spec.get("minReplicas", 1)) if isinstance(spec, Mapping) else None
+            return int(spec.get(*_FEWEST[str(item["kind"])])) if isinstance(spec, Mapping) else None
     return None
 
 

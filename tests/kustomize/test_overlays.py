@@ -10,6 +10,7 @@ import pytest
 from models.errors import GateClosed
 from pipelines.build import images, objects, pod, refuse_on_cluster
 from pipelines.overlays import ENVIRONMENTS, kustomize_files
+from pipelines.rehearsal.revisions import fewest_replicas
 from pipelines.starter.files import gates_yaml
 from pipelines.starter.gates import Limits
 from pipelines.tools import ROOT
@@ -93,19 +94,16 @@ def test_every_object_is_in_the_overlays_namespace_and_labelled(built: list[dict
         assert labels["app.kubernetes.io/part-of"] == "mainline"
 
 
-def test_kinds_are_complete_and_local_files_stay_local(built: list[dict[str, Any]]) -> None:
+def test_kinds_are_complete_and_local_files_stay_local(built: list[dict[str, Any]], overlay: Overlay) -> None:
     services = {"serving-stable", "serving-canary"} if "canary" in strategy(built) else {"serving-preview"}
     assert {item["metadata"]["name"] for item in built if item["kind"] == "Service"} == {"serving", *services}
     templates = [item["metadata"]["name"] for item in built if item["kind"] == "AnalysisTemplate"]
     assert len(templates) == len(set(templates)) == 8
-    assert sorted(item["kind"] for item in built if item["kind"] not in ("Service", "AnalysisTemplate")) == [
-        "HorizontalPodAutoscaler",
-        "NetworkPolicy",
-        "NetworkPolicy",
-        "PodDisruptionBudget",
-        "Rollout",
-        "ServiceAccount",
-    ]
+    kinds = ["NetworkPolicy", "NetworkPolicy", "PodDisruptionBudget", "Rollout", "ServiceAccount"]
+    kinds += ["ScaledObject"] * (overlay[0] == "production")
+    assert sorted(item["kind"] for item in built if item["kind"] not in ("Service", "AnalysisTemplate")) == sorted(
+        kinds
+    )
 
 
 def test_release_reaches_the_pod_with_what_training_knew(built: list[dict[str, Any]], overlay: Overlay) -> None:
@@ -170,8 +168,6 @@ def test_names_that_objects_give_each_other_exist(built: list[dict[str, Any]]) -
     for name in named:
         one(built, "Service", name)
     one(built, "ServiceAccount", rollout["spec"]["template"]["spec"]["serviceAccountName"])
-    target = one(built, "HorizontalPodAutoscaler")["spec"]["scaleTargetRef"]
-    assert target == {"apiVersion": "argoproj.io/v1alpha1", "kind": "Rollout", "name": "serving"}
     labels = rollout["spec"]["template"]["metadata"]["labels"]
     services = {*named, "serving"}
     selectors = [one(built, "Service", name)["spec"]["selector"] for name in services]
@@ -203,17 +199,10 @@ def test_canary_weights_can_be_reached_by_the_fewest_pods(built: list[dict[str, 
     canary = strategy(built)["canary"]
     assert (canary["maxUnavailable"], canary["maxSurge"]) == (0, 1)
     assert "dynamicStableScale" not in canary
-    pods = one(built, "HorizontalPodAutoscaler")["spec"]["minReplicas"] + canary["maxSurge"]
+    pods = (fewest_replicas(built) or one(built, "Rollout")["spec"]["replicas"]) + canary["maxSurge"]
     for step in canary["steps"]:
         if "setWeight" in step:
             assert step["setWeight"] * pods % 100 == 0, f"{step} is no whole number of {pods} pods"
-
-
-def test_an_autoscaler_alone_says_how_many_pods(built: list[dict[str, Any]]) -> None:
-    assert "replicas" not in one(built, "Rollout")["spec"]
-    assert {metric["resource"]["name"] for metric in one(built, "HorizontalPodAutoscaler")["spec"]["metrics"]} == {
-        "cpu"
-    }
 
 
 def test_pods_are_restricted(built: list[dict[str, Any]]) -> None:
@@ -299,12 +288,3 @@ def test_a_new_models_overlays_build_and_are_refused_on_a_cluster(scratch: Path,
     assert one(built, "Rollout")["metadata"]["namespace"] == "cars-staging"
     with pytest.raises(GateClosed, match="nothing is released"):
         refuse_on_cluster(built)
-
-
-def test_without_the_autoscaler_the_rollout_says_its_replicas(scratch: Path, build: Build) -> None:
-    file = scratch / "kustomize/overlays/staging/iris/kustomization.yaml"
-    kept = [line for line in file.read_text(encoding="utf-8").splitlines() if "autoscaling" not in line]
-    file.write_text("\n".join(kept) + "\n", encoding="utf-8")
-    built = objects(build(scratch, "staging", "iris"))
-    assert one(built, "Rollout")["spec"]["replicas"] == 3
-    assert "HorizontalPodAutoscaler" not in {item["kind"] for item in built}

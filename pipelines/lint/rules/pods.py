@@ -1,4 +1,4 @@
-"""Rules on the pods: who owns their number, and values in their template that make every sync a rollout."""
+"""Rules on the pods: who owns their number, and values in the template that make every sync a rollout."""
 
 import re
 from collections.abc import Iterator
@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pipelines.lint.finding import Hit, Rule, Severity
 from pipelines.lint.manifests import Manifests
 from pipelines.lint.node import Node
+from pipelines.lint.objects import Manifest
 
 _MOMENT = re.compile(r"\d{4}-\d{2}-\d{2}[Tt ]\d{2}:\d{2}")
 _EPOCH = re.compile(r"1[5-9]\d{8}(\d{3})?")
@@ -31,6 +32,21 @@ def _two_owners(world: Manifests) -> Iterator[Hit]:
         if owner is not None and node:
             message = f"replicas {node.text} beside {scaler.subject}, which owns the number"
             yield Hit(file=owner.file, node=node, subject=owner.subject, message=message)
+
+
+def _two_autoscalers(world: Manifests) -> Iterator[Hit]:
+    first: dict[str, Manifest] = {}
+    for scaler in world.of("HorizontalPodAutoscaler", "ScaledObject"):
+        target = scaler.spec("scaleTargetRef")
+        owner = (
+            world.find("Rollout", target.at("name").text, near=scaler) if target.at("kind").text == "Rollout" else None
+        )
+        if owner is None:
+            continue
+        other = first.setdefault(f"{owner.file} {owner.namespace} {owner.name}", scaler)
+        if other is not scaler:
+            message = f"scales {owner.subject} beside {other.subject}"
+            yield Hit(file=scaler.file, node=target, subject=scaler.subject, message=message)
 
 
 def _of_the_day(world: Manifests) -> Iterator[Hit]:
@@ -72,6 +88,17 @@ RULES = (
 For HorizontalPodAutoscaler and KEDA's ScaledObject whose target is kind Rollout. Weights without a traffic router are
 shares of pods, so a number that is set back moves traffic as well.""",
         check=_two_owners,
+    ),
+    Rule(
+        number="ML038",
+        name="two autoscalers of a Rollout",
+        severity=Severity.WARNING,
+        reason="Each sets the number that it computed: pods come and go, and a canary's share of them with it.",
+        remedy="one autoscaler for a Rollout: several triggers or metrics inside of it",
+        explain="""\
+KEDA makes a HorizontalPodAutoscaler from each ScaledObject, so one of either kind is one autoscaler. Of several
+triggers or metrics inside one of them the largest number of pods counts.""",
+        check=_two_autoscalers,
     ),
     Rule(
         number="ML024",

@@ -5,6 +5,7 @@ from typing import Any
 
 from pipelines.rehearsal.contract import Event, Outcome
 from pipelines.rehearsal.machine import run
+from pipelines.rehearsal.revisions import fewest_replicas
 from pipelines.rehearsal.simulate.fleet import CANDIDATE, STABLE
 from pipelines.rehearsal.simulate.scenario import Scenario
 from pipelines.rehearsal.simulate.world import HASHES, SimulatedWorld
@@ -53,6 +54,4 @@ def play(
 def pods(overlay: Sequence[Mapping[str, Any]]) -> int:
     """Pods of the Rollout: its own number, else its autoscaler's least."""
     rollout = next(each for each in overlay if each.get("kind") == "Rollout")
-    scalers = [each for each in overlay if each.get("kind") == "HorizontalPodAutoscaler"]
-    least = int(scalers[0]["spec"].get("minReplicas", _REPLICAS)) if scalers else _REPLICAS
-    return int(rollout["spec"].get("replicas", least))
+    return int(rollout["spec"].get("replicas", fewest_replicas(overlay) or _REPLICAS))
