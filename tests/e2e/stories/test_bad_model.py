@@ -16,14 +16,13 @@ from tests.e2e.releasing import Releases
 from tests.e2e.waiting import say
 from tests.e2e.watch import Watch
 from tests.specimens.catalogue import Case, Ending, cases
+from tests.specimens.windows import RATES
 
 # One for each gate that can close, on the strategy where it is quickest.
 SELECTED = (
     "constant-answer-diabetes", "stale-model-diabetes", "error-in-fifty-diabetes", "tampered-bundle-diabetes",
     "slow-iris", "rare-category-property",
 )  # fmt: skip
-# Windows of traffic that are no steady 40 requests a second.
-RATES = {"little": 6.0, "quiet": 1.0}
 STOPPED = [case for case in cases() if case.ending is Ending.ABORTED]
 
 
@@ -36,7 +35,7 @@ STOPPED = [case for case in cases() if case.ending is Ending.ABORTED]
 )
 def test_is_stopped_by_its_gate(case: Case, releases: Releases, callers: Callers, figures: Figures) -> None:
     stable = releases.stable(case.stable)
-    traffic = callers.start(case.model, rate=RATES.get(case.traffic, 40.0))
+    traffic = callers.start(case.model, rate=RATES[case.traffic])
     watch = Watch(f"stopped {case}", releases, traffic, figures)
 
     released = releases.merge(candidate(releases, case))

@@ -14,9 +14,7 @@ MODELS = ("diabetes", "iris")
 def test_two_models_roll_out_at_once(releases: Releases, callers: Callers, figures: Figures) -> None:
     stable = {model: releases.stable(f"{model}-stable") for model in MODELS}
     better = {model: releases.register(f"{model}-better") for model in MODELS}
-    watches = {
-        model: Watch(f"multi-model {model}", releases, callers.start(model, rate=25), figures) for model in MODELS
-    }
+    watches = {model: Watch(f"multi-model {model}", releases, callers.start(model), figures) for model in MODELS}
 
     released = {model: releases.merge(better[model]) for model in MODELS}
     hashes = {model: watches[model].promoted(released[model]).current for model in MODELS}
