@@ -11,30 +11,25 @@ from urllib.parse import unquote, urlsplit
 
 import obstore
 from obstore.exceptions import BaseError, NotFoundError
-from obstore.store import ObjectStore, from_url
+from obstore.store import ObjectStore
 
 from models.bundle import BUNDLE, Bundle, BundleError, Digest, open_bundle, parse_manifest, verified
 from models.declaration import did_you_mean
-from models.errors import ConfigError, MainlineError
+from models.errors import ConfigError
 from models.files import move_into_place, write_synced
+from models.object_store import PATIENT, ObjectMissing, Patience, StoreError, open_store, why
+
+__all__ = ["BundleExists", "ObjectMissing", "StoreError", "fetch", "put", "read_bytes", "write_bytes"]
 
 SCHEMES = ("file", "s3", "gs", "https")
 MAX_MANIFEST_BYTES = 16 * 2**20  # a manifest of 10,000 categories is under 1 MB
-
-
-class StoreError(MainlineError):
-    """The store did not answer as it should; trying again may help."""
-
-
-class ObjectMissing(StoreError, FileNotFoundError):  # noqa: N818
-    """There is nothing at the URI."""
 
 
 class BundleExists(BundleError):  # noqa: N818
     """Another bundle is at the URI already: what was once uploaded is never replaced."""
 
 
-def fetch(uri: str, destination: Path, digest: Digest | None) -> Bundle:
+def fetch(uri: str, destination: Path, digest: Digest | None, *, patience: Patience = PATIENT) -> Bundle:
     """The bundle at `uri`, whole and verified in `destination`, or not there at all.
 
     Only the files that its manifest lists are fetched, so no listing is needed and nothing else can come along. A
@@ -49,7 +44,7 @@ def fetch(uri: str, destination: Path, digest: Digest | None) -> Bundle:
             return open_bundle(destination, digest)
         except BundleError:
             pass  # an older or damaged copy: replaced below
-    store = _open(uri, create=False)
+    store = _open(uri, create=False, patience=patience)
     data = _get(store, BUNDLE, uri)
     if len(data) > MAX_MANIFEST_BYTES:
         raise BundleError(f"{uri}/{BUNDLE}: {len(data)} bytes, must be at most {MAX_MANIFEST_BYTES}")
@@ -119,7 +114,7 @@ def _split(uri: str) -> tuple[str, str]:
     return folder, unquote(name)
 
 
-def _open(uri: str, *, create: bool) -> ObjectStore:
+def _open(uri: str, *, create: bool, patience: Patience = PATIENT) -> ObjectStore:
     scheme = urlsplit(uri).scheme
     if scheme not in SCHEMES:
         hint = did_you_mean(scheme, SCHEMES)
@@ -133,10 +128,7 @@ def _open(uri: str, *, create: bool) -> ObjectStore:
             folder.mkdir(parents=True, exist_ok=True)
         elif not folder.is_dir():
             raise ObjectMissing(f"{uri}: no such folder; check the URI")
-    try:
-        return from_url(uri)
-    except (BaseError, ValueError) as err:
-        raise StoreError(f"{uri}: cannot be opened ({_brief(err)}); check the URI and the environment") from err
+    return open_store(uri, patience)
 
 
 def _get(store: ObjectStore, name: str, uri: str) -> bytes:
@@ -145,15 +137,11 @@ def _get(store: ObjectStore, name: str, uri: str) -> bytes:
     except (FileNotFoundError, NotFoundError) as err:
         raise ObjectMissing(f"{uri}/{name}: not found; check the URI") from err
     except (BaseError, OSError) as err:
-        raise StoreError(f"{uri}/{name}: cannot be read ({_brief(err)}); check access and network") from err
+        raise StoreError(f"{uri}/{name}: cannot be read {why(err, 'check access and network')}") from err
 
 
 def _put(store: ObjectStore, name: str, data: bytes, uri: str) -> None:
     try:
         obstore.put(store, name, data)
     except (BaseError, OSError) as err:
-        raise StoreError(f"{uri}/{name}: cannot be written ({_brief(err)}); check access and space") from err
-
-
-def _brief(err: Exception) -> str:
-    return str(err).split("\n", 1)[0]
+        raise StoreError(f"{uri}/{name}: cannot be written {why(err, 'check access and space')}") from err

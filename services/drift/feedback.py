@@ -29,7 +29,8 @@ from obstore.exceptions import BaseError
 from obstore.store import ObjectStore
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from services.drift.listing import MAX_PART_BYTES, brief, evenly, names_under, open_log
+from models.object_store import brief
+from services.drift.listing import MAX_PART_BYTES, evenly, names_under, open_log
 from services.drift.parts import Key, unpacked
 
 MAX_TOLD = 50_000  # rows; some 10 MB

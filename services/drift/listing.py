@@ -7,9 +7,9 @@ from urllib.parse import unquote, urlsplit
 
 import obstore
 from obstore.exceptions import BaseError
-from obstore.store import ObjectStore, from_url
+from obstore.store import ObjectStore
 
-from models.store import ObjectMissing, StoreError
+from models.object_store import BRIEF, ObjectMissing, StoreError, open_store, why
 from services.drift.settings import ENVIRONMENT
 
 # What a server holds at most, uncompressed; a part above it is none of ours.
@@ -29,10 +29,7 @@ def open_log(uri: str) -> ObjectStore:
     parts = urlsplit(uri)
     if parts.scheme == "file" and not Path(unquote(parts.path)).is_dir():
         raise ObjectMissing(f"{uri}: no such folder: nothing was captured yet, or the address is wrong")
-    try:
-        return from_url(uri)
-    except (BaseError, ValueError) as err:
-        raise StoreError(f"{uri}: cannot be opened ({brief(err)}); check the address and the environment") from err
+    return open_store(uri, BRIEF)
 
 
 def names_between(store: ObjectStore, model: str, pod_hash: str, begin: datetime, last: datetime) -> list[str]:
@@ -44,7 +41,7 @@ def names_between(store: ObjectStore, model: str, pod_hash: str, begin: datetime
     try:
         versions = [str(found) for found in obstore.list_with_delimiter(store, f"model={model}/")["common_prefixes"]]
     except (BaseError, OSError) as err:
-        raise StoreError(f"the capture log cannot be listed ({brief(err)}); check access and network") from err
+        raise StoreError(f"the capture log cannot be listed {why(err, 'check access and network')}") from err
     pods = [f"{version.rstrip('/')}/hash={pod_hash}" for version in versions if "/version=" in version]
     return names_under(store, pods, begin, last)
 
@@ -66,7 +63,7 @@ def names_under(store: ObjectStore, folders: list[str], begin: datetime, last: d
                     names += [str(meta["path"]) for meta in batch if meta["size"] <= MAX_PART_BYTES]
                 hour += timedelta(hours=1)
     except (BaseError, OSError) as err:
-        raise StoreError(f"the capture log cannot be listed ({brief(err)}); check access and network") from err
+        raise StoreError(f"the capture log cannot be listed {why(err, 'check access and network')}") from err
     until = f"{last.astimezone(UTC):%Y%m%dT%H%M%S%f}"
     stamped = [(name.rpartition("/")[2], name) for name in names]
     return [name for stamp, name in sorted(stamped) if stamp < until]
@@ -85,8 +82,3 @@ def evenly(names: list[str]) -> Iterator[str]:
         index = int(format(number, f"0{bits}b")[::-1], 2)
         if index < len(names) - 1:
             yield names[index]
-
-
-def brief(err: BaseException) -> str:
-    """The first line of a message that others wrote."""
-    return str(err).split("\n", 1)[0][:200]

@@ -20,6 +20,7 @@ from models.bundle import HELD_OUT, REFERENCE, Bundle, BundleError, Digest
 from models.errors import MainlineError
 from models.feature import Feature
 from models.findings import Matrix
+from models.object_store import Patience
 from models.predictor import Predictor
 from models.store import fetch
 from services.drift.answers import Answers, from_frame, from_outputs
@@ -27,6 +28,8 @@ from services.drift.sample import Sample
 
 MAX_LOADED = 6  # a bundle is 40 kB to some MB here; stable and candidate of three models
 MAX_ON_DISK = 24
+# A judgement may take 20 s in all, and is asked for again.
+_PATIENCE = Patience(request_seconds=12.0, retry_seconds=3.0)
 
 
 class NotAllowed(MainlineError):  # noqa: N818  (what happened)
@@ -91,7 +94,7 @@ class References:
             found = self._loaded.get(digest)
             if found is None:
                 folder = self._cache / digest.removeprefix("sha256:")
-                bundle = fetch(uri, folder, Digest(digest))
+                bundle = fetch(uri, folder, Digest(digest), patience=_PATIENCE)
                 found = Reference(bundle, Predictor(bundle))
                 self._loaded[digest] = found
                 self._prune(keep=folder)

@@ -6,7 +6,8 @@ from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 import obstore
-from obstore.store import from_url
+
+from models.object_store import BRIEF, open_store
 
 
 class StoreState:
@@ -40,7 +41,7 @@ class StoreState:
             if parts.scheme == "file" and not Path(unquote(parts.path)).is_dir():
                 self._state = "unreachable: no such folder"
                 return
-            obstore.list_with_delimiter(from_url(self._uri))
+            obstore.list_with_delimiter(open_store(self._uri, BRIEF))
             self._state = "reachable"
         except Exception as err:  # noqa: BLE001  (told, whatever it is)
             self._state = f"unreachable: {type(err).__name__}"

@@ -19,8 +19,9 @@ from obstore.exceptions import BaseError
 from obstore.store import ObjectStore
 
 from models.judge_bounds import MAX_ROWS
+from models.object_store import brief
 from services.drift.judgement import Party
-from services.drift.listing import MAX_PART_BYTES, brief, evenly, names_between, open_log
+from services.drift.listing import MAX_PART_BYTES, evenly, names_between, open_log
 from services.drift.parts import Header, Key, Part, read_part
 
 CLOCK_SKEW = timedelta(seconds=5)  # nodes that keep time are within a second

@@ -131,7 +131,7 @@ def test_store_that_does_not_answer_is_an_error_that_may_pass(monkeypatch: pytes
 
     from obstore.store import S3Store
 
-    from models import store
+    from models import object_store
 
     unreachable = S3Store(
         "bucket",
@@ -141,7 +141,7 @@ def test_store_that_does_not_answer_is_an_error_that_may_pass(monkeypatch: pytes
         client_options={"allow_http": True, "connect_timeout": timedelta(seconds=1)},
         retry_config={"max_retries": 0, "retry_timeout": timedelta(seconds=1)},
     )
-    monkeypatch.setattr(store, "from_url", lambda uri: unreachable)
+    monkeypatch.setattr(object_store, "from_url", lambda uri, **options: unreachable)
     with pytest.raises(StoreError, match="check access and network"):
         read_bytes("s3://bucket/x")
     with pytest.raises(StoreError, match="check access and space"):
