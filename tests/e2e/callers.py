@@ -27,16 +27,18 @@ class Callers:
     def __init__(self, cluster: Cluster, image: str) -> None:
         self.cluster, self.image = cluster, image
         self._running: dict[str, Traffic] = {}
+        self._drift: dict[str, float] = {}
 
     def start(self, model: str, *, environment: str = "production", rate: float = RATE, drift: float = 0.0) -> Traffic:
         """Calls a model's service with rows like its table's, drifted by so many standard deviations.
 
-        The same again where it runs already, at this rate.
+        The same again where it runs already, at this rate; other callers of that service end.
         """
-        name = f"{model}-{environment}" + ("-drifted" if drift else "")
-        if name in self._running:
+        name = f"{model}-{environment}"
+        if name in self._running and self._drift[name] == drift:
             self._running[name].rate(rate)
             return self._running[name]
+        self._drift[name] = drift
         return self.to(name, f"http://serving.{model}-{environment}.svc/predict", bodies(model, drift), rate=rate)
 
     def to(self, name: str, url: str, rows: bytes, *, rate: float = RATE) -> Traffic:

@@ -122,7 +122,8 @@ class Forge:
         until(f"merge {request.branch}", look, seconds=_PATIENCE_SECONDS, every=0.3)
         done = time.time()
         say(f"merged #{request.number} {request.title}")
-        return Merged(self.pull(), asked, done)
+        self.pull()
+        return Merged(str(self._ask("GET", f"pulls/{request.number}")["merge_commit_sha"]), asked, done)
 
     def merge_files(self, branch: str, title: str, files: Mapping[str, str], body: str = "") -> Merged:
         """A branch with these texts, its pull request, and the merge of it."""
