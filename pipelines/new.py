@@ -17,6 +17,7 @@ import numpy as np
 from models.errors import ConfigError
 from models.release import read_release, release_path
 from models.spec import load_model
+from pipelines.environments import write_environments
 from pipelines.infer_spec import Inferred
 from pipelines.overlays import ENVIRONMENTS, kustomize_files
 from pipelines.split import held_out_mask
@@ -77,6 +78,7 @@ def new(root: Path, *, name: str, task: str, target: str, data_file: Path) -> Ma
         if (root / data).exists() and (root / data).read_bytes() != (staged / data).read_bytes():
             raise ConfigError([f"{data}: exists and holds other rows, choose another name or remove it with its model"])
         install(root, staged, folders=[*overlays, f"models/{name}"], data=data)
+    write_environments(root)
     dropped = [f"{column}: left out: {reason}" for column, reason in inferred.left_out.items()]
     names = tuple(str(feature["name"]) for feature in inferred.features)
     summary = [f"{len(inferred.table)} rows, {len(names)} features: {', '.join(names)}"]

@@ -1,7 +1,8 @@
 """Renders pipelines/workflows to manifests/, one object per file; `--check` fails on a stale or stray file.
 
-What trains goes to manifests/workflows, what follows git after a merge to manifests/delivery. The files are committed
-and carry a banner. `make render` writes them, `make lint` checks them.
+What trains goes to manifests/workflows, what follows git after a merge to manifests/delivery, the namespaces of
+overlays to manifests/platform/environments. The files are committed and carry a banner. `make render` writes them,
+`make lint` checks them.
 """
 
 import argparse
@@ -14,6 +15,7 @@ from typing import Any
 import yaml
 
 from models.errors import MainlineError
+from pipelines.environments import stale_environments, write_environments
 from pipelines.workflows.delivery import apply_template, rollout_ended_template
 from pipelines.workflows.dispatch import dispatch_template, reconcile_schedule, reconcile_template
 from pipelines.workflows.resources import CLASSES
@@ -96,10 +98,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
         for folder in SOURCES:
             for path in write(ROOT / folder, folder):
                 print(path.relative_to(ROOT))
+        for path in write_environments(ROOT):
+            print(path.relative_to(ROOT))
         return 0
     try:
         for folder in SOURCES:
             check(ROOT / folder, folder)
+        if problems := stale_environments(ROOT):
+            raise StaleManifests("\n".join([*problems, "run `make render` and commit the result"]))
     except StaleManifests as err:
         print(err, file=sys.stderr)
         return err.exit_code

@@ -1,0 +1,129 @@
+"""The development cluster's forge, through its API: accounts, the repository, who may push, and its webhook.
+
+Every function finds what is there and makes what is not, so that an installation can be run again. Gitea answers with
+GitHub's words where it can; what differs stays in here.
+"""
+
+import base64
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from urllib.error import HTTPError, URLError
+from urllib.request import Request, urlopen
+
+from models.errors import MainlineError
+
+_SECONDS = 30.0
+# What the robot does: push branches, open and close pull requests, comment on them.
+ROBOT_SCOPES = ("write:repository", "write:issue", "read:user", "read:organization")
+PERSON_SCOPES = ("write:repository", "write:issue", "write:user", "write:organization", "write:admin")
+
+
+class ForgeFailed(MainlineError):  # noqa: N818  (what happened)
+    """The forge refused, or did not answer."""
+
+
+@dataclass(frozen=True)
+class Gitea:
+    """The API as one account, by its password.
+
+    Attributes:
+        address: `http://host:port`, as it is reached from here.
+    """
+
+    address: str
+    user: str
+    password: str
+
+    def call(self, method: str, path: str, body: Mapping[str, object] | None = None) -> object:
+        """The answer's JSON; None where it is empty or where the thing is not there (404).
+
+        Raises:
+            ForgeFailed: any other refusal, with the forge's own words.
+        """
+        basic = base64.b64encode(f"{self.user}:{self.password}".encode()).decode()
+        headers = {"Authorization": f"Basic {basic}", "Content-Type": "application/json"}
+        data = None if body is None else json.dumps(body).encode()
+        request = Request(f"{self.address}/api/v1{path}", data, headers, method=method)  # noqa: S310  (http, by our own address)
+        try:
+            with urlopen(request, timeout=_SECONDS) as answer:  # noqa: S310
+                text = answer.read()
+        except HTTPError as err:
+            if err.code == 404:
+                return None
+            raise ForgeFailed(
+                f"forge: {method} {path}: {err.code} {err.read().decode(errors='replace')[:500]}"
+            ) from err
+        except URLError as err:
+            raise ForgeFailed(f"forge: {method} {path}: {err.reason}") from err
+        return json.loads(text) if text.strip() else None
+
+    def login_works(self) -> bool:
+        """Whether the account exists and has this password."""
+        try:
+            return self.call("GET", "/user") is not None
+        except ForgeFailed as err:
+            if ": 401 " in str(err):
+                return False
+            raise
+
+    def ensure_user(self, name: str, password: str) -> None:
+        """An ordinary account; this one must be an administrator's."""
+        if self.call("GET", f"/users/{name}") is None:
+            wanted = {"username": name, "email": f"{name}@mainline.invalid", "password": password}
+            self.call("POST", "/admin/users", {**wanted, "must_change_password": False})
+
+    def ensure_repository(self, owner: str, name: str) -> None:
+        """A private repository of an organisation, without a commit."""
+        if self.call("GET", f"/orgs/{owner}") is None:
+            self.call("POST", "/orgs", {"username": owner, "visibility": "private"})
+        if self.call("GET", f"/repos/{owner}/{name}") is None:
+            wanted = {"name": name, "private": True, "default_branch": "main", "auto_init": False}
+            self.call("POST", f"/orgs/{owner}/repos", wanted)
+
+    def ensure_writer(self, repository: str, name: str) -> None:
+        """An account that may push branches and open pull requests."""
+        self.call("PUT", f"/repos/{repository}/collaborators/{name}", {"permission": "write"})
+
+    def ensure_protection(self, repository: str, person: str) -> None:
+        """`main` is changed by people: the robot proposes, and can neither push to it nor merge its own proposals."""
+        wanted = {
+            "rule_name": "main",
+            "enable_push": True,
+            "enable_push_whitelist": True,
+            "push_whitelist_usernames": [person],
+            "enable_merge_whitelist": True,
+            "merge_whitelist_usernames": [person],
+            "block_on_outdated_branch": False,
+        }
+        if self.call("GET", f"/repos/{repository}/branch_protections/main") is None:
+            self.call("POST", f"/repos/{repository}/branch_protections", wanted)
+
+    def ensure_webhook(self, repository: str, url: str, secret: str) -> None:
+        """One webhook for pushes to a URL, signed as GitHub signs it."""
+        hooks = self.call("GET", f"/repos/{repository}/hooks")
+        if any(hook["config"]["url"] == url for hook in (hooks if isinstance(hooks, list) else [])):
+            return
+        config = {"url": url, "content_type": "json", "secret": secret}
+        wanted = {"type": "gitea", "config": config, "events": ["push"], "active": True}
+        self.call("POST", f"/repos/{repository}/hooks", wanted)
+
+    def token(self, name: str, scopes: tuple[str, ...]) -> str:
+        """A new access token of this account; a former one of that name ends."""
+        self.call("DELETE", f"/users/{self.user}/tokens/{name}")
+        made = self.call("POST", f"/users/{self.user}/tokens", {"name": name, "scopes": list(scopes)})
+        if not isinstance(made, dict):
+            raise ForgeFailed(f"forge: no token for {self.user}")
+        return str(made["sha1"])
+
+
+def token_works(address: str, token: str) -> bool:
+    """Whether a token is still one that the forge knows."""
+    request = Request(f"{address}/api/v1/user", headers={"Authorization": f"token {token}"})  # noqa: S310
+    try:
+        with urlopen(request, timeout=_SECONDS):  # noqa: S310
+            return True
+    except HTTPError as err:
+        if err.code in (401, 403):
+            return False
+        raise ForgeFailed(f"forge: GET /user: {err.code}") from err

@@ -1,0 +1,127 @@
+"""Installs the platform on a cluster that answers, and takes it away again.
+
+In order: namespaces and kinds, secrets, what runs, then what only exists once that runs (buckets, accounts, the
+repository, the webhook), and last the workflow templates. Every part is found or made: a second run changes nothing.
+"""
+
+import tempfile
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from os import environ as process_environment
+from pathlib import Path
+
+from pipelines.build import objects
+from pipelines.cluster import secrets
+from pipelines.cluster.kubectl import Kubectl
+from pipelines.cluster.own_parts import Forge, own_forge, own_store
+from pipelines.cluster.phases import Object, definitions, deployments, phases, serving_namespaces
+from pipelines.cluster.platform_tree import build_platform
+from pipelines.cluster.readiness import NotReady, wait_available
+from pipelines.cluster.secrets import BUCKETS
+from pipelines.cluster.upstream import module_folder
+
+Say = Callable[[str], None]
+# Images of a cluster that has just been made are on their way: minutes on a slow line.
+_AVAILABLE_SECONDS = 600.0
+_TOKEN_SECONDS = 30.0
+# On everything that the installer applies of kustomize/platform.
+LABEL = "mainline.dev/platform"
+_WHOLE_CLUSTER = ("namespaces", "clusterrolebindings", "clusterroles", "priorityclasses", "crds")
+# Deleted first, while their controllers can still finish what they own.
+_OWN_KINDS = ("rollouts.argoproj.io", "workflows.argoproj.io", "cronworkflows.argoproj.io")
+
+
+@dataclass(frozen=True)
+class Target:
+    """What is installed, and where.
+
+    Attributes:
+        kubectl: the cluster.
+        images: serving, trainer, mlflow, judge (and trainer-gpu), each by digest.
+        platform: development (its own store and forge) or production (both given by `environment`).
+        modules: whether upstream's manifests come from Go modules instead of git.
+        environment: AWS_* and MAINLINE_FORGE_* of a production platform.
+    """
+
+    kubectl: Kubectl
+    images: Mapping[str, str]
+    platform: str = "development"
+    modules: bool = False
+    environment: Mapping[str, str] = field(default_factory=lambda: dict(process_environment))
+
+
+def install(root: Path, target: Target, *, say: Say) -> None:
+    """Brings a cluster to what this checkout says.
+
+    Raises:
+        ConfigError: an image, a credential or a bucket is missing.
+        NotReady: a part did not become available; the message says why.
+    """
+    kubectl = target.kubectl
+    say("building the platform's manifests")
+    built = _built(root, target)
+    order = phases(built)
+    say(f"applying {len(built)} objects")
+    kubectl.apply(order.first)
+    _await_definitions(kubectl, definitions(built))
+    serving = serving_namespaces(built)
+    kubectl.apply(order.rights)
+    if target.platform == "production":
+        kubectl.apply(secrets.store_secrets(secrets.given_store(target.environment), serving))
+        kubectl.apply(order.running)
+        forge = Forge.given(target.environment)
+    else:
+        store = own_store(kubectl)
+        kubectl.apply(secrets.store_secrets(store.keys, serving))
+        kubectl.apply(order.running)
+        store.fill(root, BUCKETS, say=say)
+        forge = own_forge(kubectl, root, serving=target.images["serving"], say=say)
+    kubectl.apply(forge.secrets)
+    kubectl.apply([secrets.notification_secret(_notifier_token(kubectl))])
+    kubectl.apply(forge.configured(order.own))
+    wait_available(kubectl, deployments(built), seconds=_AVAILABLE_SECONDS, say=say)
+    say("the platform is available")
+
+
+def uninstall(kubectl: Kubectl, *, say: Say) -> None:
+    """Takes away what `install` put there: namespaces with all that is in them, kinds, rights of the whole cluster."""
+    kinds = {str(item["metadata"]["name"]) for item in kubectl.items("crd", "-l", LABEL)}
+    for kind in (each for each in _OWN_KINDS if each in kinds):
+        kubectl.run("delete", kind, "--all", "--all-namespaces", "--timeout=120s")
+    for kind in _WHOLE_CLUSTER:
+        say(f"removing {kind}")
+        kubectl.run("delete", kind, "-l", LABEL, "--timeout=300s")
+    say("the platform is gone")
+
+
+def _built(root: Path, target: Target) -> list[Object]:
+    with tempfile.TemporaryDirectory(prefix="mainline-platform-") as scratch:
+        text = build_platform(
+            root,
+            Path(scratch) / "tree",
+            target.platform,
+            images=target.images,
+            folder_of=module_folder if target.modules else None,
+        )
+    return list(objects(text))
+
+
+def _await_definitions(kubectl: Kubectl, names: Sequence[str]) -> None:
+    crds = [f"crd/{each}" for each in names]
+    kubectl.run("wait", "--for=condition=Established", "--timeout=120s", *crds)
+
+
+def _notifier_token(kubectl: Kubectl) -> str:
+    """The bearer token that the API server writes into the notifier's Secret, soon after it was made."""
+    end = time.monotonic() + _TOKEN_SECONDS
+    while time.monotonic() < end:
+        found = kubectl.get("secret", "rollouts-notifier.service-account-token", "delivery")
+        token = secrets.decoded(found).get("token", "") if found else ""
+        if token:
+            return token
+        time.sleep(0.5)
+    raise NotReady(
+        f"secret delivery/rollouts-notifier.service-account-token: no token after {_TOKEN_SECONDS:.0f} s: "
+        "does the controller manager run?"
+    )
