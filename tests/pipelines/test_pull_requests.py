@@ -1,7 +1,9 @@
 """Proposals in a real Gitea: opened once, with their report, superseded, merged by its button."""
 
+import secrets
 import subprocess
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -13,39 +15,42 @@ from pipelines.gitea import ForgeFailed
 from pipelines.gitstore import GitFailed, Store, open_store
 from pipelines.pull_requests import Fate, PullRequest, connect, open_pull_request
 from tests.pipelines import gitea_server
-from tests.pipelines.gitea_server import NAME, OWNER, Server
+from tests.pipelines.gitea_server import Server
 
 pytestmark = pytest.mark.slow
 PATH = release_path("staging", "iris")
 
 
 @pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+def gitea() -> Iterator[Server]:
     if reason := gitea_server.why_not():
         pytest.skip(reason)
-    with gitea_server.running(tmp_path_factory.mktemp("forge") / "gitea") as started:
+    with gitea_server.running() as started:
         yield started
 
 
 @pytest.fixture
-def repo(server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
-    """A private repository whose main has an unreleased overlay; the environment names the forge."""
+def server(gitea: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Server:
+    """With a private repository of the test's own, whose main has an unreleased overlay; the environment names it."""
+    server = replace(gitea, name=f"r{secrets.token_hex(4)}")
     for name, value in server.environment.items():
         monkeypatch.setenv(name, value)
     monkeypatch.setenv("NO_PROXY", "127.0.0.1")
-    server.ask("POST", "/user/repos", {"name": NAME, "private": True, "default_branch": "main"})
-    address = f"{server.api.removesuffix('/api/v1')}/{OWNER}/{NAME}.git"
+    server.ask("POST", "/user/repos", {"name": server.name, "private": True, "default_branch": "main"})
     work = tmp_path / "work"
     (work / PATH).parent.mkdir(parents=True)
     (work / PATH).write_text(render_release(unreleased("iris")), encoding="utf-8")
     for command in (["init", "-qb", "main"], ["add", "."], ["commit", "-qm", "first"]):
         subprocess.run(["git", *command], cwd=work, check=True)
     with open_store(work) as store:
-        tip = store.resolve("refs/heads/main")
-        there = Store(store.folder, address)
-        there.publish([("refs/heads/main", None, tip)])
-    yield address
-    server.ask("DELETE", f"/repos/{OWNER}/{NAME}")
+        there = Store(store.folder, server.repository)
+        there.publish([("refs/heads/main", None, store.resolve("refs/heads/main"))])
+    return server
+
+
+@pytest.fixture
+def repo(server: Server) -> str:
+    return server.repository
 
 
 def proposed(repo: str, version: int, *, draft: bool = False, body: str = "# Report\n\n| a | b |") -> Proposal:
