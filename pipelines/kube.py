@@ -184,7 +184,9 @@ def connect() -> Cluster:
         if os.environ.get("KUBERNETES_SERVICE_HOST"):
             config.load_incluster_config(client_configuration=settings)  # type: ignore[no-untyped-call]
         else:
-            config.load_kube_config(client_configuration=settings)  # type: ignore[no-untyped-call]
+            # named here: the client itself reads the variable only once, when it is imported
+            path = os.environ.get("KUBECONFIG") or None
+            config.load_kube_config(path, client_configuration=settings)  # type: ignore[no-untyped-call]
     except config.ConfigException as err:
         raise ConfigError([f"cluster: {err}; set KUBECONFIG to a file that names one"]) from err
     return Cluster(client.ApiClient(settings))
