@@ -27,7 +27,8 @@ _AVAILABLE_SECONDS = 600.0
 _TOKEN_SECONDS = 30.0
 # On everything that the installer applies of kustomize/platform.
 LABEL = "mainline.dev/platform"
-_WHOLE_CLUSTER = ("namespaces", "clusterrolebindings", "clusterroles", "priorityclasses", "crds")
+# First what would answer for a kind and is gone.
+_WHOLE_CLUSTER = ("apiservices", "namespaces", "clusterrolebindings", "clusterroles", "priorityclasses", "crds")
 # Deleted first, while their controllers can still finish what they own.
 _OWN_KINDS = ("rollouts.argoproj.io", "workflows.argoproj.io", "cronworkflows.argoproj.io")
 

@@ -61,7 +61,8 @@ one() { # NAME REPOSITORY:TAG [OPTIONS] -- BINARY...: an image of the binaries
   case $name in # folders that upstream's image has
     argo-rollouts) mkdir -p "$ROOTFS/$name/home/argo-rollouts" ;;
     prometheus) mkdir -p "$ROOTFS/$name"/{prometheus,etc/prometheus} && chmod 777 "$ROOTFS/$name/prometheus" ;;
-    keda*) mv "$ROOTFS/$name/bin/$1" "$ROOTFS/$name/$1" ;;
+    keda) mv "$ROOTFS/$name/bin/$1" "$ROOTFS/$name/keda" ;; # as its manifests call it
+    keda-metrics-apiserver) mv "$ROOTFS/$name/bin/$1" "$ROOTFS/$name/$1" ;;
   esac
   push "$name" "$repository" --owner-root "${options[@]}"
 }
@@ -95,7 +96,7 @@ image() { # NAME
     versitygw) one versitygw "versity/versitygw:v$VERSITYGW_VERSION" --entrypoint /bin/versitygw -- versitygw ;;
     prometheus) one prometheus "prom/prometheus:v$PROMETHEUS_VERSION" --user 65534 --workdir /prometheus --entrypoint /bin/prometheus -- prometheus promtool ;;
     traefik) one traefik "library/traefik:v$TRAEFIK_VERSION" --entrypoint /bin/traefik -- traefik ;;
-    keda) one keda "kedacore/keda:$KEDA_VERSION" --user 1000 --entrypoint /keda-operator -- keda-operator ;;
+    keda) one keda "kedacore/keda:$KEDA_VERSION" --user 1000 --entrypoint /keda -- keda-operator ;;
     keda-metrics-apiserver) one keda-metrics-apiserver "kedacore/keda-metrics-apiserver:$KEDA_VERSION" --user 1000 --entrypoint /keda-adapter -- keda-adapter ;;
     gitea) gitea ;;
     *) fail "images.sh: got $1, must be one of $ALL" ;;

@@ -30,8 +30,20 @@ def test_a_reference_becomes_the_modules_folder_and_the_rest_stays(tmp_path: Pat
 
 
 def test_a_folder_that_the_module_does_not_have_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match=r"v3\.7\.15 has no folder manifests/base/crds/full"):
+    with pytest.raises(ConfigError, match=r"v3\.7\.15 has no manifests/base/crds/full"):
         localised(KUSTOMIZATION, tmp_path, lambda *_: tmp_path)
+
+
+def test_a_file_is_copied_beside_the_kustomization_that_names_it(tmp_path: Path) -> None:
+    module, here = tmp_path / "module", tmp_path / "part"
+    (module / "docs").mkdir(parents=True)
+    (module / "docs" / "kinds.yml").write_text("kind: CustomResourceDefinition\n")
+    here.mkdir()
+    text = "  - https://raw.githubusercontent.com/traefik/traefik/v3.6.6/docs/kinds.yml\n  - service.yaml\n"
+    assert localised(text, here, lambda *_: module) == "  - kinds.yml\n  - service.yaml\n"
+    assert (here / "kinds.yml").read_text() == "kind: CustomResourceDefinition\n"
+    with pytest.raises(ConfigError, match=r"v3\.6\.6 has no docs/kinds.yml"):
+        localised(text, here, lambda *_: tmp_path)
 
 
 def test_a_repository_without_a_known_module_is_refused(tmp_path: Path) -> None:
@@ -45,6 +57,8 @@ def test_every_reference_in_git_is_the_version_of_versions_env() -> None:
     wanted = {
         "argoproj/argo-workflows": versions["ARGO_WORKFLOWS_VERSION"],
         "argoproj/argo-rollouts": versions["ARGO_ROLLOUTS_VERSION"],
+        "kedacore/keda": versions["KEDA_VERSION"],
+        "traefik/traefik": versions["TRAEFIK_VERSION"],
     }
     found = [
         reference
@@ -64,6 +78,8 @@ def test_every_reference_in_git_is_the_version_of_versions_env() -> None:
         ("store/kustomization.yaml", "newTag: v{}", "VERSITYGW_VERSION"),
         ("forge/kustomization.yaml", "newTag: {}-rootless", "GITEA_VERSION"),
         ("prometheus/kustomization.yaml", "newTag: v{}", "PROMETHEUS_VERSION"),
+        ("traefik/kustomization.yaml", "newTag: v{}", "TRAEFIK_VERSION"),
+        ("keda/upstream/kustomization.yaml", "newTag: {}", "KEDA_VERSION"),
     ],
 )
 def test_every_image_in_git_is_the_version_of_versions_env(path: str, text: str, name: str) -> None:
