@@ -18,9 +18,12 @@ from collections import Counter
 PORT = 8000
 # A caller that waited this long has given up.
 PATIENCE_SECONDS = 5.0
-# Kept-alive connections at hand: by Little's law enough for 200 requests/s of 40 ms each.
-KEPT = 8
-Kept = tuple[asyncio.StreamReader, asyncio.StreamWriter]
+# Kept-alive connections at hand, and how old one grows, as in the pools of clients: for ever at one pod, half of the
+# requests would never meet a canary.
+KEPT = 16
+KEPT_SECONDS = 5.0
+# With when it was opened.
+Kept = tuple[asyncio.StreamReader, asyncio.StreamWriter, float]
 
 
 class Load:
@@ -60,7 +63,7 @@ class Load:
         """Returns when nothing is in flight, the kept connections closed."""
         while self._tasks:
             await asyncio.wait(self._tasks)
-        for _, writer in self._kept:
+        for _, writer, _ in self._kept:
             writer.close()
 
     async def _one(self, body: bytes, *, new: bool) -> None:
@@ -79,7 +82,7 @@ class Load:
 
     async def _exchange(self, body: bytes, *, new: bool) -> str:
         """One request and its answer, in the words of `counts`."""
-        reader, writer = await self._connection(new)
+        reader, writer, opened = await self._connection(new)
         keep = False
         try:
             head = f"POST {self.path} HTTP/1.1\r\nHost: {self.host}\r\nContent-Type: application/json\r\n"
@@ -92,7 +95,7 @@ class Load:
             keep = not new and headers.get("connection", "").lower() != "close"
         finally:
             if keep and len(self._kept) < KEPT:
-                self._kept.append((reader, writer))
+                self._kept.append((reader, writer, opened))
             else:
                 writer.close()
         if status != 200:
@@ -102,11 +105,13 @@ class Load:
 
     async def _connection(self, new: bool) -> Kept:
         while not new and self._kept:
-            reader, writer = self._kept.pop(0)
-            if not reader.at_eof() and not writer.is_closing():
-                return reader, writer
-            writer.close()  # its server ended it while it was idle: nothing was sent, nothing is lost
-        return await asyncio.open_connection(self._address, self.port)
+            reader, writer, opened = self._kept.pop(0)
+            young = time.monotonic() - opened < KEPT_SECONDS
+            if young and not reader.at_eof() and not writer.is_closing():
+                return reader, writer, opened
+            writer.close()  # old, or ended by its server while it was idle: nothing was sent, nothing is lost
+        reader, writer = await asyncio.open_connection(self._address, self.port)
+        return reader, writer, time.monotonic()
 
     async def control(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """Answers one question of whoever watches."""
