@@ -90,8 +90,11 @@ class GitTree:
         return _git(self.repo, "cat-file", "blob", f"{self.commit}:{path}")
 
 
-def changed_between(repo: Path, old: str, new: str) -> Changes:
+def changed_between(repo: Path, old: str, new: str, *, main: str = "") -> Changes:
     """What a push of `new` over `old` concerns; `old` may be zeros, unknown, or no ancestor.
+
+    Args:
+        main: the branch from which a new one (`old` is zeros) is taken to have come: what differs from there is pushed.
 
     Raises:
         ConfigError: `new` is no commit of the repository.
@@ -100,6 +103,8 @@ def changed_between(repo: Path, old: str, new: str) -> Changes:
         raise ConfigError([f"{new}: no commit of {repo}; fetch it first"])
     tree = GitTree(repo, new)
     if set(old) <= {"0"}:
+        old = _left(repo, main, new) if main else ""
+    if not old:
         return everything(tree, "new branch: there is nothing to compare with")
     if not _known(repo, old):
         return everything(tree, f"{old[:12]} is unknown here: there is nothing to compare with")
@@ -202,6 +207,12 @@ def _data(new: Tree, model: str, moved: Mapping[str, str]) -> str:
     except (yaml.YAMLError, KeyError, TypeError):
         return f"models/{model}/model.yaml cannot be read, so training must say what is wrong"
     return moved.get("*") or moved.get(file, "")
+
+
+def _left(repo: Path, main: str, new: str) -> str:
+    """Where a commit's history left a branch; empty where they have none in common, or there is no such branch."""
+    asked = ["git", "-C", str(repo), "merge-base", "--end-of-options", f"refs/heads/{main}", new]
+    return subprocess.run(asked, capture_output=True, text=True, check=False).stdout.strip()
 
 
 def _known(repo: Path, commit: str) -> bool:

@@ -13,7 +13,7 @@ from pipelines.changed import changed_between
 from pipelines.gitstore import Store
 from pipelines.kube import WORKFLOW, Cluster
 from pipelines.pushes import Push
-from pipelines.submit import Request, resource_class
+from pipelines.submit import MAIN, Request, resource_class
 
 NAMESPACE = "training"
 MODEL = "mainline.dev/model"
@@ -42,7 +42,7 @@ def orders(store: Store, push: Push, say: Callable[[str], None]) -> list[Order]:
     if store.resolve(push.new) is None:
         say(f"{where}: the forge no longer has this commit: nothing to train")
         return []
-    changes = changed_between(store.folder, push.old, push.new)
+    changes = changed_between(store.folder, push.old, push.new, main="" if push.branch == MAIN else MAIN)
     for note in changes.notes:
         say(f"{where}: {note}")
     if not changes.models:

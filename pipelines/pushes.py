@@ -21,7 +21,7 @@ from pipelines.changed import changed_between
 from pipelines.local import ROOT, Event, Result
 from pipelines.process import exclusive
 from pipelines.settings import Settings
-from pipelines.submit import Request, submit
+from pipelines.submit import MAIN, Request, submit
 
 # Branches that carry a release, or take one back, and no code to train; Mainline itself pushes them.
 PROPOSALS = ("propose/", "revert/")
@@ -165,7 +165,7 @@ def install_hook(bare: Path, python: Path, environment: Mapping[str, str]) -> Pa
 def _train_push(repo: Path, push: Push, train: Train) -> Iterable[str]:
     where = f"{push.branch} {push.new[:12]}"
     try:
-        changes = changed_between(repo, push.old, push.new)
+        changes = changed_between(repo, push.old, push.new, main="" if push.branch == MAIN else MAIN)
     except MainlineError as err:
         yield f"{where}: {err}"
         return

@@ -43,8 +43,6 @@ def test_two_pushes_in_quick_succession_train_both_and_release_in_the_order_of_h
 
 
 def test_push_to_another_branch_trains_and_reports_and_registers_nothing(loop: Loop) -> None:
-    # a new branch concerns every model; here it exists and moves, so that only iris is trained
-    loop.at_origin("update-ref", "refs/heads/experiment", "main")
     main = loop.at_origin("rev-parse", "main")
     loop.world.set_parameter(MODEL, "C", "2.0")
     commit = loop.commit(f"{MODEL}: C 2.0")
