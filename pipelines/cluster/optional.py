@@ -53,6 +53,7 @@ def build_part(root: Path, part: str, *, folder_of: Callable[[str, str], Path] |
     with tempfile.TemporaryDirectory(prefix="mainline-part-") as scratch:
         tree = Path(scratch) / "tree"
         copy(root, tree)
+        folder = f"manifests/platform/{part}"
         if folder_of is not None:
-            localise(tree, folder_of)
-        return list(objects(build_folder(tree, f"manifests/platform/{part}")))
+            localise(tree, folder, folder_of)
+        return list(objects(build_folder(tree, folder)))
