@@ -59,6 +59,14 @@ bench-gates: install ## Simulate 1,000 rollouts, half of them bad: what the gate
 review: install tools ## Refuse aborted releases and rehearse what a pull request would roll out: make review BASE=main HEAD=branch
 	@$(BIN)/mainline check $(or $(BASE),main) $(or $(HEAD),HEAD) --rehearse
 
+.PHONY: cluster cluster-down images
+cluster: install tools ## Bring up a cluster (KUBECONFIG's, kind's or built from source) with images and platform
+	@$(BIN)/python -m pipelines.cluster up
+cluster-down: install ## Take it down again and leave nothing behind; from KUBECONFIG's only the platform (PURGE=1: caches too)
+	@$(if $(PURGE),PURGE=1) $(BIN)/python -m pipelines.cluster down
+images: install ## Build serving, trainer, judge and mlflow and push them to the cluster's registry (IMAGES="serving judge")
+	@$(BIN)/python -m pipelines.cluster images $(IMAGES)
+
 .PHONY: lint format render locks
 lint: install ## ruff, mypy --strict, the layers, and that generated files are fresh
 	@$(BIN)/ruff check -q . && $(BIN)/ruff format -q --check . && $(BIN)/mypy

@@ -98,8 +98,10 @@ build_versitygw() {
   link "-X main.Version=v$VERSITYGW_VERSION" ./cmd/versitygw
 }
 
-build_prometheus() { # without its pages
-  cd "$(module "$PROMETHEUS_MODULE@$PROMETHEUS_MODULE_VERSION")"
+build_prometheus() { # without its pages; of the ways to find targets only Kubernetes, which halves the time to build
+  copy prometheus "$PROMETHEUS_MODULE@$PROMETHEUS_MODULE_VERSION"
+  cd "$SRC/prometheus"
+  printf 'package plugins\n\nimport _ "%s/discovery/kubernetes"\n' "$PROMETHEUS_MODULE" >plugins/plugins.go
   link "-X github.com/prometheus/common/version.Version=$PROMETHEUS_VERSION" ./cmd/prometheus ./cmd/promtool
 }
 
