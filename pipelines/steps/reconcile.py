@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Sequence
 
-from models.errors import MainlineError
 from pipelines.gitstore import open_store
 from pipelines.kube import Cluster, KubeFailed, connect
 from pipelines.reconcile_apply import reconcile_apply
@@ -36,8 +35,8 @@ def reconcile(repo: str, trained_since: str) -> None:
     for name, half in halves.items():
         try:
             half(cluster)
-        except MainlineError as err:
-            problems.append(f"{name}: {err}")
+        except Exception as err:  # noqa: BLE001  (said below; MLflow's own are of many kinds)
+            problems.append(f"{name}: {type(err).__name__}: {err}")
     if problems:
         raise KubeFailed("\n".join(problems))
 

@@ -1,17 +1,20 @@
 """What a push, or a lost one, becomes: Workflows of the rendered templates, each named by model and commit."""
 
 import subprocess
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, cast
 
 import pytest
 import yaml
 
+from pipelines import tracking
 from pipelines.dispatching import COMMIT, MODEL, Order, orders, submit, workflow
 from pipelines.gitstore import open_store
 from pipelines.kube import Cluster
+from pipelines.lineage import Origin
 from pipelines.pushes import Push
-from pipelines.reconcile_trainings import by_workflow, due
+from pipelines.reconcile_trainings import by_workflow, due, reconcile_trainings
 from pipelines.render import rendered
 from pipelines.submit import Request
 
@@ -30,6 +33,9 @@ class Accepting:
         new = name not in self.workflows
         self.workflows.setdefault(name, manifest)
         return new
+
+    def list(self, kind: tuple[str, str], namespace: str, *, labels: str) -> list[Any]:
+        return list(self.workflows.values())
 
 
 class History:
@@ -166,3 +172,31 @@ def test_report_of_a_branch_does_not_count_as_mains_training(history: History) -
     assert by_workflow([report]) == {}
     assert by_workflow([main, report]) == {"iris": [history.start]}
     assert main["metadata"]["labels"] | {MODEL: "iris", COMMIT: history.start} == main["metadata"]["labels"]
+
+
+def reconciled(history: History, cluster: Accepting, *, since: str = "") -> list[str]:
+    with open_store(history.folder) as opened:
+        return reconcile_trainings(cast(Cluster, cluster), opened, REPO, since=since, say=lambda _: None)
+
+
+def test_reconciler_submits_what_is_due_once(history: History, store: str) -> None:
+    cluster, at = Accepting(), history.start[:12]
+    assert reconciled(history, cluster) == [f"iris-{at}", f"property-{at}"]
+    assert reconciled(history, cluster) == []
+    head = history.change("models/iris/train.py", "1")
+    assert reconciled(history, cluster) == [f"iris-{head[:12]}"]
+
+
+def test_run_in_mlflow_counts_where_its_workflow_is_gone(history: History, store: str) -> None:
+    origin = Origin(
+        model="iris", commit=history.start, branch="main", data_md5="d", workflow="w", image="i", dirty=False
+    )  # fmt: skip
+    tracking.start_run(origin, parameters_hash="h", parameters={})
+    tracking.start_run(replace(origin, model="property", branch="topic"), parameters_hash="h", parameters={})
+    assert reconciled(history, Accepting()) == [f"property-{history.start[:12]}"], "a branch's run is no release"
+
+
+def test_installation_begins_where_it_says(history: History, store: str) -> None:
+    assert reconciled(history, Accepting(), since=history.start) == []
+    head = history.change("models/iris/train.py", "1")
+    assert reconciled(history, Accepting(), since=history.start) == [f"iris-{head[:12]}"]
