@@ -10,15 +10,35 @@ set -euo pipefail
 for part in processes prerequisites pki control-plane node storage down; do . "$HERE/$part.sh"; done
 
 status() {
-  local file name
+  local file name id rss total=0 n used
   for file in "$PID"/*; do
+    [ -e "$file" ] || fail "no cluster is up"
     name=$(basename "$file")
-    if alive "$name"; then
-      printf '%-20s pid %-7s %5d MiB\n' "$name" "$(cut -d' ' -f1 "$file")" "$(($(awk '/VmRSS/{print $2}' "/proc/$(cut -d' ' -f1 "$file")/status") / 1024))"
-    else
+    if ! alive "$name"; then
       printf '%-20s not running\n' "$name"
+      continue
     fi
+    id=$(cut -d' ' -f1 "$file")
+    rss=$(($(awk '/VmRSS/{print $2}' "/proc/$id/status") / 1024))
+    total=$((total + rss))
+    printf '%-20s pid %-7s %5d MiB\n' "$name" "$id" "$rss"
   done
+  for n in $(seq 9); do
+    used=$(pods_memory "$n")
+    if [ -z "$used" ]; then continue; fi
+    total=$((total + used))
+    printf '%-20s             %5d MiB\n' "pods of $(node_name "$n")" "$used"
+  done
+  printf '%-20s             %5d MiB\n' "all" "$total"
+}
+
+pods_memory() { # N: what its pods use and the kernel could not take back, in MiB; nothing for a node that is not there
+  local v1=/sys/fs/cgroup/memory/$(netns "$1") v2=/sys/fs/cgroup/$(netns "$1")
+  if [ -e "$v1/memory.usage_in_bytes" ]; then
+    echo $((($(cat "$v1/memory.usage_in_bytes") - $(awk '/^total_inactive_file/{print $2}' "$v1/memory.stat")) / 1048576))
+  elif [ -e "$v2/memory.current" ]; then
+    echo $((($(cat "$v2/memory.current") - $(awk '/^inactive_file/{print $2}' "$v2/memory.stat")) / 1048576))
+  fi
 }
 
 dns() {
