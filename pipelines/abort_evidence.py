@@ -40,6 +40,7 @@ def document(
         for metric in run["metrics"]
         if metric["phase"] in ("Failed", "Error")
     ]
+    undecided = [metric["metric"] for run in analyses for metric in run["metrics"] if metric["phase"] == "Inconclusive"]
     message = _message(rollout)
     return {
         "model": revision.model,
@@ -52,7 +53,7 @@ def document(
         "hash": revision.hash,
         "aborted_at": (rollout.get("status") or {}).get("abortedAt"),
         "message": message,
-        "reason": _reason(failed, message),
+        "reason": _reason(failed, message, undecided),
         "serving": None if stable is None else {"version": stable.version, "digest": stable.digest},
         "failed": failed,
         "analyses": analyses,
@@ -146,11 +147,12 @@ def _message(rollout: Mapping[str, Any]) -> str:
     return ""
 
 
-def _reason(failed: Sequence[Mapping[str, Any]], message: str) -> str:
-    """One line: the gates that closed with what they saw, else the controller's words."""
-    if not failed:
-        return message or "no gate closed: a person or the progress deadline aborted it"
-    return "; ".join(dict.fromkeys(_sentence(each) for each in failed))
+def _reason(failed: Sequence[Mapping[str, Any]], message: str, undecided: Sequence[str]) -> str:
+    """One line: the gates that closed with what they saw, else the controller's words and who could not decide."""
+    if failed:
+        return "; ".join(dict.fromkeys(_sentence(each) for each in failed))
+    said = message or "no gate closed: a person or the progress deadline aborted it"
+    return f"{said}; could not decide: {', '.join(dict.fromkeys(undecided))}" if undecided else said
 
 
 def _sentence(metric: Mapping[str, Any]) -> str:

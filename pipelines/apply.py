@@ -22,6 +22,7 @@ from pipelines.applying import (
     differs,
     kind_of,
     managed_services,
+    of_controller,
     ordered,
     rolls_out,
     strays,
@@ -146,7 +147,12 @@ def _apply_once(cluster: Cluster, item: Object, services: set[str], *, dry_run: 
     metadata = item["metadata"]
     live = cluster.get(kind_of(item), metadata["name"], metadata.get("namespace", ""))
     sent = with_owners(item, live, services=services)
-    return live, cluster.apply(sent, manager=MANAGER, dry_run=dry_run)
+    try:
+        return live, cluster.apply(sent, manager=MANAGER, dry_run=dry_run)
+    except KubeRefused as err:
+        if err.status != 409 or not of_controller(item, str(err)):
+            raise
+        return live, cluster.apply(sent, manager=MANAGER, dry_run=dry_run, force=True)
 
 
 def _patiently(action: Callable[[], tuple[Object | None, Object]]) -> tuple[Object | None, Object]:

@@ -6,6 +6,7 @@ pods. Git says none of them, and must not take them away.
 """
 
 import copy
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -15,6 +16,10 @@ Kind = tuple[str, str]
 MANAGER = "mainline-apply"
 OVERLAY = "mainline.dev/overlay"
 POD_TEMPLATE_HASH = "rollouts-pod-template-hash"
+
+_CONTROLLER = "rollouts-controller"
+# As the API server words a conflict, for one field or for several.
+_MANAGER = re.compile(r'conflicts? with "([^"]+)"')
 
 # What may be deleted when it leaves git. Never what holds data (claims, namespaces), never what answers requests (a
 # Rollout): that is a person's decision.
@@ -85,6 +90,16 @@ def with_owners(desired: Mapping[str, Any], live: Mapping[str, Any] | None, *, s
         # Git said a number until now: left out, the Rollout would fall to one pod before an autoscaler has it.
         sent["spec"]["replicas"] = live["spec"]["replicas"]
     return sent
+
+
+def of_controller(item: Mapping[str, Any], conflict: str) -> bool:
+    """Whether a conflict over a Rollout is with its own controller alone, which is none: it writes what it read.
+
+    Argo Rollouts stores the whole object where it notes the revision, with `"20"` for `20` and fields in its own form:
+    the API server then takes it for their owner.
+    """
+    managers = set(_MANAGER.findall(conflict))
+    return item["kind"] == "Rollout" and managers == {_CONTROLLER}
 
 
 def differs(live: Mapping[str, Any] | None, merged: Mapping[str, Any]) -> bool:

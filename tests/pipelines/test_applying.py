@@ -11,6 +11,7 @@ from pipelines.applying import (
     PRUNED_OPTIONAL,
     differs,
     managed_services,
+    of_controller,
     ordered,
     rolls_out,
     strays,
@@ -71,6 +72,20 @@ def test_replicas_are_not_taken_away_before_an_autoscaler_has_them() -> None:
     assert with_owners(silent, rollout_with(3, MANAGER), services=set())["spec"] == {"replicas": 3}
     assert with_owners(silent, rollout_with(7, "kube-controller-manager"), services=set())["spec"] == {}
     assert with_owners(item("Rollout", replicas=3), rollout_with(7, MANAGER), services=set())["spec"] == {"replicas": 3}
+
+
+@pytest.mark.parametrize(
+    ("kind", "conflict", "found"),
+    [
+        ("Rollout", 'Apply failed with 1 conflict: conflict with "rollouts-controller": .spec.strategy', True),
+        ("Rollout", 'conflicts with "rollouts-controller" using argoproj.io/v1alpha1:\n- .spec.x\n- .spec.y', True),
+        ("Rollout", 'conflicts with "rollouts-controller": .spec.x conflicts with "kubectl-edit": .spec.y', False),
+        ("Service", 'conflict with "rollouts-controller": .spec.selector', False),
+        ("Rollout", "conflict in words of another version", False),
+    ],
+)
+def test_a_controller_that_wrote_what_it_read_is_no_conflict(kind: str, conflict: str, found: bool) -> None:
+    assert of_controller(item(kind), conflict) is found
 
 
 def test_what_the_server_writes_is_no_difference() -> None:
