@@ -60,7 +60,7 @@ review: install tools ## Refuse aborted releases and rehearse what a pull reques
 	@$(BIN)/mainline check $(or $(BASE),main) $(or $(HEAD),HEAD) --rehearse
 
 .PHONY: cluster cluster-down images
-cluster: install tools ## Bring up a cluster (KUBECONFIG's, kind's or built from source) with images and platform
+cluster: install ## Bring up a cluster (KUBECONFIG's, kind's or built from source) with images and platform
 	@$(BIN)/python -m pipelines.cluster up
 cluster-down: install ## Take it down again and leave nothing behind; from KUBECONFIG's only the platform (PURGE=1: caches too)
 	@$(if $(PURGE),PURGE=1) $(BIN)/python -m pipelines.cluster down

@@ -81,7 +81,7 @@ networks() {
     if [ -e "/sys/class/net/$link" ]; then ip link del "$link"; fi
   done
   if [ -f "$CONF/netns.bound" ] && [ -z "$(ls /run/netns)" ]; then
-    umount /run/netns
+    if mountpoint -q /run/netns; then umount /run/netns; fi
     rm "$CONF/netns.bound"
   fi
 }
@@ -132,9 +132,6 @@ down() {
   stop_all
   if [ -f "$CONF/made" ]; then while read -r folder; do rm -rf "$folder"; done <"$CONF/made"; fi
   rm -rf "$PKI" "$CONF" "$PID" "$STATE" "$DIR/kubelet"
-  if [ -n "${PURGE:-}" ]; then
-    chmod -R u+w "$DIR"
-    rm -rf "$DIR"
-  fi
+  if [ -n "${PURGE:-}" ]; then rm -rf "$DIR"; fi
   say "down"
 }

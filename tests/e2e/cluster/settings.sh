@@ -18,7 +18,7 @@ REGISTRY=$HOST_IP:5000
 POD_CIDR=10.244.0.0/16
 SERVICE_CIDR=10.96.0.0/16 API_SERVICE_IP=10.96.0.1 DNS_IP=10.96.0.10
 ADMIN=$CONF/admin.kubeconfig
-PATH=$BIN:$PATH
+PATH=$BIN:$PATH:/usr/sbin:/sbin
 
 node_name() { echo "mainline-$1"; }
 node_ip() { echo "10.90.0.1$1"; }
