@@ -4,6 +4,7 @@ import gzip
 import json
 from base64 import b64encode
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import numpy as np
 
@@ -41,15 +42,18 @@ class Callers:
         self._drift[name] = drift
         return self.to(name, f"http://serving.{model}-{environment}.svc/predict", bodies(model, drift), rate=rate)
 
-    def to(self, name: str, url: str, rows: bytes, *, rate: float = RATE) -> Traffic:
-        """Calls any address with such bodies: gzipped, one a line."""
+    def to(self, name: str, url: str, rows: bytes, *, rate: float = RATE, at: str = "") -> Traffic:
+        """Calls any URL with such bodies (gzipped, one a line), `at` an address where no name server knows its host."""
         self.prepare()
         self.stop(name)
         content = {"load.py": b64encode(SCRIPT.read_bytes()).decode(), "rows.gz": b64encode(rows).decode()}
         metadata = {"name": name, "namespace": LOAD_NAMESPACE}
         script = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata, "binaryData": content}
         self.cluster.kube.apply(script, manager="e2e", force=True)
-        self.cluster.kube.create(_pod(name, self.image, ["python", "/load/load.py", url, "/load/rows.gz", f"{rate:g}"]))
+        pod = _pod(name, self.image, ["python", "/load/load.py", url, "/load/rows.gz", f"{rate:g}"])
+        if at:
+            pod["spec"]["hostAliases"] = [{"ip": at, "hostnames": [urlsplit(url).hostname]}]
+        self.cluster.kube.create(pod)
         traffic = Traffic(self.cluster, name)
 
         def look() -> int:

@@ -26,7 +26,7 @@ LAST_FULL = HERE / "last-full.txt"
 ORDER = (
     "test_strict", "test_conformance", "stories/test_train_and_promote", "stories/test_revert", "stories/test_push",
     "stories/test_bad_model", "stories/test_abort", "stories/test_blue_green", "stories/test_better_model",
-    "stories/test_multi_model", "stories", "faults", "test_flows",
+    "stories/test_multi_model", "stories", "test_traefik", "test_autoscaling", "faults", "test_flows",
 )  # fmt: skip
 _scenarios: list[Scenario] = []
 
