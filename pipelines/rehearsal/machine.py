@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 
 from pipelines.rehearsal.contract import Ending, Event, Measured, Outcome, Split, World
 from pipelines.rehearsal.player import Halted, Player
-from pipelines.rehearsal.replicas import between, counts, routed_counts
+from pipelines.rehearsal.replicas import counts, grown, routed_counts
 from pipelines.rehearsal.rollout import (
     BlueGreenPlan,
     CanaryPlan,
@@ -124,7 +124,7 @@ class _Canary:
             self.player.enter(index, step.label)
             self.watch(index)
             self.take(step)
-        self.player.enter(len(steps), "promote")
+        self.player.enter(len(self.plan.steps), "promote")
         if not restores:
             self.watch(len(steps))
         self.weigh(100)
@@ -150,7 +150,8 @@ class _Canary:
                 self.player.elapse(self.player.world.now() + (seconds or 0.0))
 
     def weigh(self, weight: int) -> None:
-        """Bring pods and traffic to a weight, when the new pods are ready."""
+        """Bring pods and traffic to a weight, when the new pods are ready: without a router so many at a time as the
+        surge allows."""
         pods, player = self.plan.pods, self.player
         if self.plan.routed:
             after = routed_counts(pods.replicas, weight)
@@ -158,12 +159,16 @@ class _Canary:
         else:
             after = counts(pods.replicas, weight, pods.surge)
             share = after[0] / max(sum(after), 1)
-        candidate, stable = self.now
-        if after[0] > candidate:
-            kept = stable if self.plan.routed else between(pods.replicas, pods.unavailable, self.now, after)
-            meanwhile = player.share if self.plan.routed else candidate / max(candidate + kept, 1)
-            player.split(after[0], kept, meanwhile)
+        while self.now[0] < after[0]:
+            candidate, stable = self.now
+            if self.plan.routed:
+                more, kept, meanwhile = after[0], stable, player.share
+            else:
+                more, kept = grown(pods.replicas, pods.surge, pods.unavailable, before=self.now, after=after)
+                meanwhile = candidate / max(candidate + kept, 1)
+            player.split(more, kept, meanwhile)
             player.await_ready()
+            self.now = more, kept
         self.now = after if weight < 100 else (after[0], 0)
         player.split(*self.now, share)
 

@@ -46,10 +46,16 @@ def routed_counts(replicas: int, weight: int) -> tuple[int, int]:
     return math.ceil(replicas * weight / 100), replicas
 
 
-def between(replicas: int, unavailable: int, before: tuple[int, int], after: tuple[int, int]) -> int:
-    """Stable's pods while the candidate's new ones start: no fewer answer than may be unavailable allows."""
+def grown(
+    replicas: int, surge: int, unavailable: int, *, before: tuple[int, int], after: tuple[int, int]
+) -> tuple[int, int]:
+    """Pods of the candidate and of stable while the next of the candidate's start.
+
+    No fewer are ready than `unavailable` allows, and there are no more than `surge` does; one of the two is above 0.
+    """
     candidate, stable = before
-    return min(stable, max(after[1], replicas - unavailable - candidate))
+    kept = min(stable, max(after[1], replicas - unavailable - candidate))
+    return min(after[0], max(candidate + 1, replicas + surge - kept)), kept
 
 
 def surge_and_unavailable(surge: object, unavailable: object, replicas: int) -> tuple[int, int]:

@@ -190,7 +190,7 @@ def _canary(rollout: Document, canary: Document, given: Given) -> CanaryPlan:
     return CanaryPlan(
         pods=_pods(rollout["spec"], canary, given),
         steps=steps,
-        background=_analysis(background, "Rollout: canary.analysis", rollout, given),
+        background=_analysis(background, "Rollout: canary.analysis", rollout, given, ends=False),
         starting_step=int((background or {}).get("startingStep") or 0),
         routed=bool(routing),
     )
@@ -205,7 +205,9 @@ def _step(step: Document, where: str, rollout: Document, given: Given) -> Step:
             raise ConfigError([f"{where}.setWeight: got {value!r}, must be 0 to 100"])
         return SetWeight(value)
     if name == "pause":
-        duration = (value or {}).get("duration")
+        if value is None:  # the API server takes no null
+            raise ConfigError([f"{where}.pause: got nothing, must be an object; pause: {{}} waits for a person"])
+        duration = value.get("duration")
         return Pause(None if duration is None else pause_seconds(duration, f"{where}.pause.duration"))
     if name == "analysis":
         analysis = _analysis(value, f"{where}.analysis", rollout, given)
@@ -229,7 +231,7 @@ def _blue_green(rollout: Document, blue_green: Document, given: Given) -> BlueGr
     )
 
 
-def _analysis(fields: Any, where: str, rollout: Document, given: Given) -> Analysis | None:
+def _analysis(fields: Any, where: str, rollout: Document, given: Given, *, ends: bool = True) -> Analysis | None:
     if not fields or not fields.get("templates"):
         return None
     _covered(fields, _ANALYSIS, where)
@@ -237,7 +239,7 @@ def _analysis(fields: Any, where: str, rollout: Document, given: Given) -> Analy
     hashes = {"Latest": given.candidate_hash, "Stable": given.stable_hash}
     arguments = passed_arguments(fields.get("args") or (), rollout, hashes, where)
     dry_run = [each["metricName"] for each in fields.get("dryRun") or ()]
-    metrics = resolve(names, given.templates, arguments, overrides=given.overrides, dry_run=dry_run)
+    metrics = resolve(names, given.templates, arguments, overrides=given.overrides, dry_run=dry_run, ends=ends)
     return Analysis(", ".join(names), metrics)
 
 

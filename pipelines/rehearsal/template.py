@@ -35,6 +35,7 @@ def resolve(
     *,
     overrides: Mapping[str, str] | None = None,
     dry_run: Sequence[str] = (),
+    ends: bool = False,
 ) -> tuple[Metric, ...]:
     """The metrics of one analysis.
 
@@ -44,6 +45,7 @@ def resolve(
         arguments: values that the Rollout passes; one that no template declares is ignored, as Argo does.
         overrides: values by argument name that win over all others (other addresses for the same questions).
         dry_run: patterns of the Rollout's own `dryRun`.
+        ends: whether the Rollout waits for its end, so that a metric without one is refused.
 
     Raises:
         ConfigError: a template is missing, two metrics share a name, an argument has no value, a field is wrong.
@@ -54,6 +56,8 @@ def resolve(
     found: dict[str, Metric] = {}
     for template in chosen:
         name = template["metadata"]["name"]
+        if ends:
+            _refuse_endless(template)
         for metric in template["spec"].get("metrics") or ():
             made = metric_of(substituted(metric, values, f"AnalysisTemplate {name}"), template=name)
             if made.name in found:
@@ -148,6 +152,18 @@ def _arguments(templates: Sequence[Document], given: Mapping[str, str]) -> dict[
     if missing:
         raise ConfigError([f"args.{name} was not resolved: give it a value in the Rollout" for name in missing])
     return {name: value for name, value in values.items() if value is not None}
+
+
+def _refuse_endless(template: Document) -> None:
+    """Argo Rollouts looks for a count when the Rollout comes, and sees the template's own values alone then."""
+    name, spec = template["metadata"]["name"], template["spec"]
+    known = {each["name"]: each["value"] for each in spec.get("args") or () if each.get("value") is not None}
+    for metric in spec.get("metrics") or ():
+        tag = _TAG.fullmatch(str(metric.get("count", "")))
+        count = str(known.get(tag.group(1).strip().removeprefix("args.")) if tag else metric.get("count"))
+        if metric.get("interval") and not re.fullmatch(r"[+-]?0*[1-9]\d*", count):
+            rule = "must have a count for the Rollout to go on; an argument in it needs a value in the template itself"
+            raise ConfigError([f"AnalysisTemplate {name}: metric {metric['name']} runs indefinitely: {rule}"])
 
 
 def _patterns(templates: Sequence[Document]) -> list[str]:

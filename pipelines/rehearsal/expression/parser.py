@@ -177,7 +177,7 @@ class _Parser:
         if self.accept("#") and self.token.kind == "name" and self.token.at == at + 1:
             name = self.next().text
         if name not in ("", "index"):
-            raise UnsupportedExpression(f"#{name} at column {at} is not covered, only # and #index")
+            raise ExpressionError(f"unknown pointer #{name} at column {at}: there are # and #index")
         return Element(name=name, at=at)
 
     def secondary(self) -> Node:

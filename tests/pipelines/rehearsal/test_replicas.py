@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from models.errors import ConfigError
-from pipelines.rehearsal.replicas import between, counts, routed_counts, surge_and_unavailable
+from pipelines.rehearsal.replicas import counts, grown, routed_counts, surge_and_unavailable
 
 
 @pytest.mark.parametrize(
@@ -58,9 +58,10 @@ def test_a_router_keeps_stable_whole() -> None:
 
 
 def test_stable_gives_up_pods_only_as_ready_ones_replace_them() -> None:
-    assert between(3, 0, (1, 3), (2, 2)) == 2
-    assert between(3, 0, (2, 2), (3, 0)) == 1
-    assert between(4, 1, (0, 4), (4, 0)) == 3
+    assert grown(3, 1, 0, before=(1, 3), after=(2, 2)) == (2, 2)
+    assert grown(3, 1, 0, before=(2, 2), after=(3, 0)) == (3, 1)
+    assert grown(4, 1, 1, before=(0, 4), after=(4, 0)) == (2, 3)
+    assert grown(10, 1, 0, before=(0, 10), after=(5, 5)) == (1, 10)
 
 
 def test_surge_rounds_up_and_unavailable_down() -> None:
