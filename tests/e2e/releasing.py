@@ -141,6 +141,8 @@ class Releases:
         files = {
             str(_SERVING / "sound.py"): sound,
             str(_SERVING / "__main__.py"): faulty.replace(former, then).encode(),
+            # the image's own bytecode would be taken without a look at the source
+            **{str(_SERVING / f"__pycache__/__main__.cpython-3{minor}.pyc"): b"" for minor in range(11, 15)},
         }
         return variant(self.image, f"specimen-{fault}", files=files, environment={"SPECIMEN": fault})
 

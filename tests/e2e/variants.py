@@ -20,6 +20,8 @@ _KINDS = {
     "application/vnd.oci.image.manifest.v1+json": "application/vnd.oci.image.layer.v1.tar+gzip",
     "application/vnd.docker.distribution.manifest.v2+json": "application/vnd.docker.image.rootfs.diff.tar.gzip",
 }
+# Before a name, in the images' format: it is no longer there.
+WHITEOUT = ".wh."
 _PATIENCE_SECONDS = 30
 
 
@@ -64,6 +66,8 @@ class Repository:
 def variant(image: str, tag: str, *, files: Mapping[str, bytes], environment: Mapping[str, str]) -> str:
     """An image like `image` with these files (by absolute path) over its own, and these variables; by digest.
 
+    An empty file takes away what lies there.
+
     Raises:
         OSError: the registry does not answer, or lets nobody write without a name.
     """
@@ -89,7 +93,8 @@ def _tar(files: Mapping[str, bytes]) -> bytes:
     out = io.BytesIO()
     with tarfile.open(fileobj=out, mode="w") as tar:
         for path, data in sorted(files.items()):
-            entry = tarfile.TarInfo(path.lstrip("/"))
+            folder, _, name = path.lstrip("/").rpartition("/")
+            entry = tarfile.TarInfo(f"{folder}/{name if data else WHITEOUT + name}")
             entry.size, entry.mode = len(data), 0o644
             tar.addfile(entry, io.BytesIO(data))
     return out.getvalue()
