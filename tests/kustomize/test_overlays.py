@@ -244,7 +244,7 @@ def test_network_is_closed_but_for_requests_names_and_the_store(built: list[dict
     assert [sorted(name for peer in rule["from"] for name in peer) for rule in opened["ingress"]] == [
         [*["namespaceSelector"] * 4, "podSelector"]  # the judge's pods, of the namespace that also has MLflow's
     ]
-    assert sorted({port["port"] for rule in opened["egress"] for port in rule["ports"]}) == [53, 443]
+    assert sorted({port["port"] for rule in opened["egress"] for port in rule["ports"]}) == [53, 443, 7070]
 
 
 def test_the_pod_runs_the_server_with_folders_that_it_may_write(built: list[dict[str, Any]]) -> None:
