@@ -110,7 +110,7 @@ stop_all() {
   stop $(printf 'kubelet-%s ' $all) # first, so that nothing is started again
   for n in $all; do kill_contained "$n"; done
   sleep 0.5 # containerd takes away the ended pods' mounts
-  stop registry scheduler controller-manager $(printf 'proxy-%s containerd-%s ' $(printf '%s %s ' $(for n in $all; do echo "$n" "$n"; done)))
+  stop registry scheduler controller-manager $(printf 'proxy-%s ' $all) $(printf 'containerd-%s ' $all)
   for n in $all; do kill_contained "$n"; done
   stop apiserver
   stop etcd

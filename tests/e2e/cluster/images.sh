@@ -65,6 +65,7 @@ one() { # NAME REPOSITORY:TAG [OPTIONS] -- BINARY...: an image of the binaries
     keda-metrics-apiserver) mv "$ROOTFS/$name/bin/$1" "$ROOTFS/$name/$1" ;;
   esac
   push "$name" "$repository" --owner-root "${options[@]}"
+  rm -rf "${ROOTFS:?}/$name" # Debian's are kept: a minute to make
 }
 
 image() { # NAME
