@@ -1,16 +1,18 @@
-"""The buckets of the development cluster's object store."""
+"""The buckets of the development cluster's object store, and their policies."""
 
+import json
 from collections.abc import Sequence
 from typing import Any
 
 from pipelines.cluster.secrets import Store
+from pipelines.cluster.store_rights import policy
 
 # A store that has just started may still be opening its first connections.
 _TRIES = 5
 
 
 def make_buckets(store: Store, address: str, names: Sequence[str]) -> list[str]:
-    """Makes the buckets that are not there; returns their names.
+    """Makes the buckets that are not there, and says who may do what in each; returns the names of the new ones.
 
     Args:
         address: where the store answers from here.
@@ -19,6 +21,9 @@ def make_buckets(store: Store, address: str, names: Sequence[str]) -> list[str]:
     made = [name for name in names if not _exists(client, name)]
     for name in made:
         client.create_bucket(Bucket=name)
+    for name in names:
+        if _policy(client, name) != json.loads(policy(name)):
+            client.put_bucket_policy(Bucket=name, Policy=policy(name))
     return made
 
 
@@ -41,6 +46,17 @@ def _client(store: Store, address: str) -> Any:
         aws_secret_access_key=store.secret_key,
         config=config,
     )
+
+
+def _policy(client: Any, name: str) -> object:
+    from botocore.exceptions import ClientError
+
+    try:
+        return json.loads(client.get_bucket_policy(Bucket=name)["Policy"])
+    except ClientError as err:
+        if err.response["Error"]["Code"] == "NoSuchBucketPolicy":
+            return None
+        raise
 
 
 def _exists(client: Any, name: str) -> bool:

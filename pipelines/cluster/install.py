@@ -18,7 +18,7 @@ from pipelines.cluster.own_parts import Forge, own_forge, own_store
 from pipelines.cluster.phases import Object, definitions, deployments, phases, serving_namespaces
 from pipelines.cluster.platform_tree import build_platform
 from pipelines.cluster.readiness import NotReady, wait_available
-from pipelines.cluster.secrets import BUCKETS
+from pipelines.cluster.store_rights import BUCKETS
 from pipelines.cluster.upstream import module_folder
 
 Say = Callable[[str], None]
@@ -69,12 +69,12 @@ def install(root: Path, target: Target, *, say: Say) -> None:
     serving = serving_namespaces(built)
     kubectl.apply(order.rights)
     if target.platform == "production":
-        kubectl.apply(secrets.store_secrets(secrets.given_store(target.environment), serving))
+        kubectl.apply(secrets.store_secrets(secrets.given_stores(target.environment), serving))
         kubectl.apply(order.running)
         forge = Forge.given(target.environment)
     else:
         store = own_store(kubectl)
-        kubectl.apply(secrets.store_secrets(store.keys, serving))
+        kubectl.apply(secrets.store_secrets(store.roles, serving))
         kubectl.apply(order.running)
         store.fill(root, BUCKETS, say=say)
         forge = own_forge(kubectl, root, serving=target.images["serving"], say=say)

@@ -22,6 +22,7 @@ from pipelines.cluster.seeding import (
     push_checkout,
     push_data,
 )
+from pipelines.cluster.store_rights import Role, made_accounts
 
 Say = Callable[[str], None]
 _SECONDS = 600.0
@@ -32,10 +33,11 @@ _SINCE = "trained-since"
 
 @dataclass(frozen=True)
 class OwnStore:
-    """The development cluster's object store."""
+    """The development cluster's object store: its owner's keys, and each role's."""
 
     kubectl: Kubectl
     keys: Store
+    roles: Mapping[Role, Store]
 
     def fill(self, root: Path, buckets: Sequence[str], *, say: Say) -> None:
         """Makes the buckets and pushes the data that this checkout pins; a store that has all of it stays as it is."""
@@ -77,7 +79,9 @@ class Forge:
 
 def own_store(kubectl: Kubectl) -> OwnStore:
     """The store's keys, made where there are none yet."""
-    return OwnStore(kubectl, secrets.own_store(_source(kubectl, "s3", "storage", secrets.made_store)))
+    keys = secrets.own_store(_source(kubectl, "s3", "storage", secrets.made_store))
+    accounts = _source(kubectl, "s3-accounts", "storage", made_accounts)
+    return OwnStore(kubectl, keys, secrets.own_stores(accounts))
 
 
 def own_forge(kubectl: Kubectl, root: Path, *, serving: str, say: Say) -> Forge:

@@ -11,15 +11,15 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from models.errors import ConfigError
+from pipelines.cluster.store_rights import Role, access_key, secret_key
 
 Data = Mapping[str, str]
 
-BUCKETS = ("mainline-artifacts", "mainline-checkpoints", "mainline-captures", "mainline-data", "mainline-workflows")
 STORE_ADDRESS = "http://s3.storage.svc:7070"
 FORGE_ADDRESS = "http://gitea.forge.svc:3000"
 REGION = "us-east-1"
-# Who reads and writes objects, besides the namespaces that serve a model.
-STORE_NAMESPACES = ("mainline", "training", "delivery")
+# Whose keys lie in which namespace, besides those that serve a model.
+STORE_NAMESPACES = {"mainline": Role.JUDGING, "training": Role.TRAINING, "delivery": Role.DELIVERY}
 WORKFLOW_NAMESPACES = ("training", "delivery")
 FORGE_NAMESPACES = ("training", "delivery")
 PERSON, ROBOT = "developer", "mainline-robot"
@@ -67,12 +67,17 @@ def webhook_secret(data: Data) -> str:
 
 
 def own_store(data: Data) -> Store:
-    """The development cluster's store, by its keys."""
+    """The development cluster's store, by its owner's keys."""
     return Store(STORE_ADDRESS, REGION, data["ROOT_ACCESS_KEY"], data["ROOT_SECRET_KEY"])
 
 
-def given_store(environment: Mapping[str, str]) -> Store:
-    """An object store that is there already, as the environment says it in AWS's own names.
+def own_stores(accounts: Data) -> dict[Role, Store]:
+    """The development cluster's store, by each role's keys."""
+    return {role: Store(STORE_ADDRESS, REGION, access_key(role), secret_key(accounts, role)) for role in Role}
+
+
+def given_stores(environment: Mapping[str, str]) -> dict[Role, Store]:
+    """An object store that is there already, as the environment says it in AWS's own names: one account for all.
 
     Raises:
         ConfigError: a name is missing.
@@ -81,8 +86,9 @@ def given_store(environment: Mapping[str, str]) -> Store:
     missing = [name for name in names if not environment.get(name)]
     if missing:
         raise ConfigError([f"environment: {name}: got nothing, needed for the object store" for name in missing])
-    access_key, secret_key, region = (environment[name] for name in names)
-    return Store(environment.get("AWS_ENDPOINT_URL", ""), region, access_key, secret_key)
+    key, hidden, region = (environment[name] for name in names)
+    store = Store(environment.get("AWS_ENDPOINT_URL", ""), region, key, hidden)
+    return dict.fromkeys(Role, store)
 
 
 def object_store(store: Store) -> dict[str, str]:
@@ -107,12 +113,19 @@ def object_store(store: Store) -> dict[str, str]:
     return data
 
 
-def store_secrets(store: Store, serving: Sequence[str]) -> list[dict[str, object]]:
-    """The store's Secrets: `mainline-object-store` wherever a pod reads objects, `argo-artifacts` for the executors."""
-    data = object_store(store)
-    keys = {"accesskey": store.access_key, "secretkey": store.secret_key}
-    everywhere = [secret("mainline-object-store", place, data) for place in (*STORE_NAMESPACES, *serving)]
-    return everywhere + [secret("argo-artifacts", place, keys) for place in WORKFLOW_NAMESPACES]
+def store_secrets(stores: Mapping[Role, Store], serving: Sequence[str]) -> list[dict[str, object]]:
+    """The store's Secrets: `mainline-object-store` wherever a pod reads objects, `argo-artifacts` for the executors.
+
+    Args:
+        stores: the store with the keys of each role.
+        serving: the namespaces that serve a model.
+    """
+    places = {**STORE_NAMESPACES, **dict.fromkeys(serving, Role.SERVING)}
+    found = [secret("mainline-object-store", place, object_store(stores[role])) for place, role in places.items()]
+    for place in WORKFLOW_NAMESPACES:
+        own = stores[STORE_NAMESPACES[place]]
+        found.append(secret("argo-artifacts", place, {"accesskey": own.access_key, "secretkey": own.secret_key}))
+    return found
 
 
 def forge_secrets(*, url: str, token: str, username: str, repository: str) -> list[dict[str, object]]:

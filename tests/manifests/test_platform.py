@@ -8,7 +8,7 @@ import pytest
 import yaml
 
 from pipelines.build import BY_DIGEST, build_overlay, objects
-from pipelines.cluster.secrets import BUCKETS
+from pipelines.cluster.store_rights import BUCKETS
 from pipelines.environments import namespaces
 from pipelines.tools import ROOT
 from tests.manifests.platform_build import IMAGES

@@ -6,7 +6,9 @@ import pytest
 from models.errors import ConfigError
 from pipelines.cluster import secrets
 from pipelines.cluster.secrets import Store
+from pipelines.cluster.store_rights import Role
 
+STORES = {role: Store(secrets.STORE_ADDRESS, "us-east-1", f"key-{role}", "hush") for role in Role}
 OWN = Store(secrets.STORE_ADDRESS, "us-east-1", "key", "hush")
 
 
@@ -21,9 +23,26 @@ def _metadata(item: Mapping[str, object]) -> Mapping[str, object]:
 
 
 def test_every_pod_that_reads_objects_finds_the_store_in_its_own_namespace() -> None:
-    found = names(secrets.store_secrets(OWN, ["iris-staging"]))
+    found = names(secrets.store_secrets(STORES, ["iris-staging"]))
     wanted = {(place, "mainline-object-store") for place in ("mainline", "training", "delivery", "iris-staging")}
     assert found == wanted | {("training", "argo-artifacts"), ("delivery", "argo-artifacts")}
+
+
+def test_every_namespace_has_its_own_roles_keys() -> None:
+    found = {
+        (str(_metadata(each)["namespace"]), str(_metadata(each)["name"])): secrets.decoded(each)
+        for each in secrets.store_secrets(STORES, ["iris-staging"])
+    }
+    keys = {
+        place: data["AWS_ACCESS_KEY_ID"] for (place, name), data in found.items() if name == "mainline-object-store"
+    }
+    assert keys == {
+        "mainline": "key-judging",
+        "training": "key-training",
+        "delivery": "key-delivery",
+        "iris-staging": "key-serving",
+    }
+    assert found["training", "argo-artifacts"]["accesskey"] == "key-training"
 
 
 def test_a_store_without_tls_says_so_and_aws_needs_no_address() -> None:
@@ -69,7 +88,7 @@ def test_who_fetches_a_commit_and_who_proposes_read_different_secrets() -> None:
 
 def test_all_missing_credentials_of_a_given_store_are_told_at_once() -> None:
     with pytest.raises(ConfigError) as caught:
-        secrets.given_store({"AWS_REGION": "eu-west-1"})
+        secrets.given_stores({"AWS_REGION": "eu-west-1"})
     assert [line.split(":")[1].strip() for line in caught.value.problems] == [
         "AWS_ACCESS_KEY_ID",
         "AWS_SECRET_ACCESS_KEY",
