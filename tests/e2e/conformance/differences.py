@@ -1,0 +1,99 @@
+"""What the two sides say differently, in lines for a person."""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from tests.e2e.conformance import ours, programme
+from tests.e2e.conformance.play import Played
+from tests.e2e.conformance.programme import Tables
+from tests.e2e.conformance.seen import Analysis, Pods, Rolled
+from tests.e2e.conformance.table import Case
+
+# Kubernetes' times are whole seconds, and a controller with a hundred cases at hand may come a second late.
+TIME_TOLERANCE_SECONDS = 2.0
+# A rollout's end is reached by way of ReplicaSets, pods and several reconciliations each, 40 requests a second in all.
+ROLLOUT_EARLY_SECONDS = 2.5
+ROLLOUT_LATE_SECONDS = 30.0
+
+
+@dataclass(frozen=True)
+class Difference:
+    """One thing that differs."""
+
+    case: str
+    what: str
+    ours: object
+    theirs: object
+
+    def __str__(self) -> str:
+        return f"{self.case}: {self.what}\n    rehearsal:  {self.ours}\n    controller: {self.theirs}"
+
+
+def compared(tables: Tables, played: Played) -> list[Difference]:
+    """Every difference, in the order of the tables."""
+    found: list[Difference] = []
+    for key, row in tables.conditions.items():
+        found += _conditions(f"{row['if']} of {row['result']}", programme.condition(row), played.expressions.get(key))
+    for case in tables.analyses:
+        found += _analyses(case, ours.analysis(case), played.analyses[case.key])
+    for case in tables.rollouts:
+        found += _rollouts(case, ours.rollout(case), played.rollouts[case.key])
+    return found
+
+
+def _conditions(name: str, said: str, seen: tuple[str, str] | None) -> Iterator[Difference]:
+    phase, message = seen or ("was not measured", "")
+    # what is refused here is what a cluster answers
+    if (said.startswith("refused") and phase == "Error") or (not said.startswith("refused") and said != phase):
+        yield Difference(name, "phase", said, f"{phase} {message}".strip())
+
+
+def _analyses(case: Case, mine: Analysis, other: Analysis) -> Iterator[Difference]:
+    if bool(mine.refused) != bool(other.refused):
+        yield Difference(case.name, "refused", mine.refused or mine, other.refused or other)
+        return
+    for name in ("run", "phases", "ends", "message"):
+        said, seen = getattr(mine, name), getattr(other, name)
+        if name == "message":
+            said, seen = _without_reason(said), _without_reason(seen)
+        if mine.run == "Running" and name == "phases":
+            seen = {metric: phases[: len(said.get(metric, ()))] for metric, phases in seen.items()}
+        if said != seen:
+            yield Difference(case.name, name, said, seen)
+    for metric, said in mine.times.items():
+        seen = other.times.get(metric, [])
+        pairs = zip(said, seen, strict=False)
+        if len(seen) < len(said) or any(abs(a - b) > TIME_TOLERANCE_SECONDS for a, b in pairs):
+            yield Difference(case.name, f"times of {metric}", said, seen)
+
+
+def _rollouts(case: Case, mine: Rolled, other: Rolled) -> Iterator[Difference]:
+    if bool(mine.refused) != bool(other.refused):
+        yield Difference(case.name, "refused", mine.refused or mine, other.refused or other)
+    if mine.refused or other.refused:
+        return
+    names = ["ending", "gates", "verdicts", "pods", "share"]
+    if (case.row["spec"]["strategy"].get("canary") or {}).get("steps"):
+        names.append("step")
+    for name in names:
+        said, seen = getattr(mine, name), getattr(other, name)
+        if said != seen and not (name == "pods" and _lowered(said, seen)):
+            yield Difference(case.name, name, said, seen)
+    if mine.message not in re.sub(r'ReplicaSet "\S+"', "ReplicaSet", other.message):
+        yield Difference(case.name, "message", mine.message, other.message)
+    if not mine.seconds - ROLLOUT_EARLY_SECONDS <= other.seconds <= mine.seconds + ROLLOUT_LATE_SECONDS:
+        yield Difference(case.name, "seconds", mine.seconds, other.seconds)
+
+
+def _lowered(said: tuple[Pods, ...], seen: tuple[Pods, ...]) -> bool:
+    """Whether they differ by pods alone that a lowered weight takes away: no step waits until those are gone."""
+    if len(said) != len(seen):
+        return False
+    before = (0, *(candidate for candidate, _ in said))
+    return all(mine == other or mine[0] < other[0] <= was for mine, other, was in zip(said, seen, before, strict=False))
+
+
+def _without_reason(message: str) -> str:
+    """Without the words in which each engine says what is wrong with an expression; no data is said alike by both."""
+    return re.sub(r'(could not evaluate \w+Condition ".*?": )(?!metric result is nil).*', r"\1", message)

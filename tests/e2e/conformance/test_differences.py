@@ -1,0 +1,71 @@
+"""What the two sides say differently is noticed, and both are printed."""
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from tests.e2e.conformance import ours, programme
+from tests.e2e.conformance.differences import compared
+from tests.e2e.conformance.play import Played
+from tests.e2e.conformance.programme import Tables
+
+
+@pytest.fixture(scope="module")
+def tables() -> Tables:
+    """All of them."""
+    return Tables.read()
+
+
+@pytest.fixture
+def echo(tables: Tables) -> Played:
+    """A controller that says what the rehearsal says."""
+    phases = {key: (programme.condition(row), "") for key, row in tables.conditions.items()}
+    return Played(
+        analyses={case.key: ours.analysis(case) for case in tables.analyses},
+        rollouts={case.key: ours.rollout(case) for case in tables.rollouts},
+        expressions={
+            key: ("Successful" if said[0].startswith("refused") else said[0], "") for key, said in phases.items()
+        },
+    )
+
+
+def test_the_same_words_are_no_difference(tables: Tables, echo: Played) -> None:
+    assert compared(tables, echo) == []
+
+
+def test_a_condition_that_is_answered_otherwise_is_told_with_both(tables: Tables, echo: Played) -> None:
+    key, (said, _) = next(iter(echo.expressions.items()))
+    echo.expressions[key] = ("Error", "nothing there")
+    (found,) = compared(tables, echo)
+    assert said in str(found)
+    assert "Error nothing there" in str(found)
+
+
+def test_a_measurement_too_few_and_one_too_late_are_told(tables: Tables, echo: Played) -> None:
+    case = next(each for each in tables.analyses if "times" in each.row)
+    said = echo.analyses[case.key]
+    (metric,) = said.phases
+    late = replace(said, times={metric: [each + 3 for each in said.times[metric]]})
+    for other, what in (
+        (replace(said, phases={metric: said.phases[metric][1:]}), "phases"),
+        (late, f"times of {metric}"),
+    ):
+        echo.analyses[case.key] = other
+        assert [each.what for each in compared(tables, echo)] == [what]
+
+
+@pytest.mark.parametrize(
+    ("what", "value"),
+    [("ending", "promoted"), ("gates", ("other",)), ("share", 25.0), ("seconds", 900.0), ("refused", "no")],
+)
+def test_a_rollout_that_ends_otherwise_is_told(tables: Tables, echo: Played, what: str, value: Any) -> None:
+    case = next(each for each in tables.rollouts if each.row.get("ending") == "aborted")
+    echo.rollouts[case.key] = replace(echo.rollouts[case.key], **{what: value})
+    assert what in [each.what for each in compared(tables, echo)]
+
+
+def test_what_is_not_compared_has_a_reason(tables: Tables) -> None:
+    assert all(tables.left_out.values())
+    assert len(tables.conditions) > 300
+    assert len(tables.rollouts) > 35
