@@ -14,7 +14,7 @@ _ENDPOINTS = ("AWS_ENDPOINT_URL", "MLFLOW_S3_ENDPOINT_URL")
 
 
 class Stores:
-    """Both, reached through forwards."""
+    """Both, reached through forwards, with the rights of a training."""
 
     def __init__(self, cluster: Cluster, ways: Ways) -> None:
         self._cluster, self._ways = cluster, ways
@@ -24,7 +24,7 @@ class Stores:
     def reachable(self) -> Iterator[None]:
         """For a while the environment says where they are."""
         if not self._settings:
-            store = self._cluster.secret("delivery", "mainline-object-store")
+            store = self._cluster.secret("training", "mainline-object-store")
             self._settings = {
                 **store,
                 **{name: self._ways.to(store[name]) for name in _ENDPOINTS if name in store},
