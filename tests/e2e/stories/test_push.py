@@ -7,6 +7,7 @@ import ssl
 import time
 import urllib.error
 import urllib.request
+from collections.abc import Mapping
 
 import pytest
 
@@ -25,13 +26,18 @@ _BINDING = ("argoproj.io/v1alpha1", "WorkflowEventBinding")
 _RECONCILED_SECONDS = 200
 
 
-@pytest.mark.parametrize("signature", ["", "sha256=" + "0" * 64, "wrong secret"], ids=["none", "wrong", "of another"])
-def test_an_event_that_the_forge_did_not_sign_starts_nothing(
-    cluster: Cluster, ways: Ways, forge: Forge, signature: str
-) -> None:
+@pytest.mark.parametrize("way", ["unsigned", "signed by another", "signature of another body", "token of another"])
+def test_an_event_that_nobody_known_sent_starts_nothing(cluster: Cluster, ways: Ways, forge: Forge, way: str) -> None:
     body = _event(forge.pull(), "refs/heads/main")
     before = _dispatches(cluster)
-    status = _deliver(ways, body, _signed(body, signature) if signature == "wrong secret" else signature)
+    headers = {
+        "unsigned": {},
+        "signed by another": {"X-Hub-Signature-256": _signed(body, "another")},
+        "signature of another body": {"X-Hub-Signature-256": _signed(body + b" ", _secret(cluster))},
+        # a forge whose payload is not quite GitHub's shows its account's token instead
+        "token of another": {"Authorization": "Bearer " + "0" * 40},
+    }[way]
+    status = _deliver(ways, body, headers)
     assert 400 <= status < 500
     time.sleep(3)  # a signed one has its Workflow in less than one
     assert _dispatches(cluster) == before
@@ -46,7 +52,7 @@ def test_a_second_delivery_of_a_push_is_harmless(cluster: Cluster, ways: Ways, f
     uid = _uid(cluster, name)
     before = _dispatches(cluster)
     body = _event(commit, f"refs/heads/{branch}")
-    assert _deliver(ways, body, _signed(body, _secret(cluster))) == 200
+    assert _deliver(ways, body, {"X-Hub-Signature-256": _signed(body, _secret(cluster))}) == 200
     again = until("the second dispatch", lambda: _one_more(cluster, before), seconds=30)
     Workflow(cluster, "delivery", again).wait_succeeded(seconds=120)
     assert _uid(cluster, name) == uid
@@ -80,7 +86,10 @@ def _changed(forge: Forge, branch: str) -> str:
 
 
 def _event(commit: str, ref: str) -> bytes:
-    return json.dumps({"ref": ref, "before": "0" * 40, "after": commit}).encode()
+    """As GitHub says it, where its types matter to who verifies it."""
+    repository = {"id": 1, "full_name": "mainline/mainline", "private": True, "created_at": 1, "pushed_at": 2}
+    event = {"ref": ref, "before": "0" * 40, "after": commit, "deleted": False, "repository": repository}
+    return json.dumps(event).encode()
 
 
 def _secret(cluster: Cluster) -> str:
@@ -92,10 +101,9 @@ def _signed(body: bytes, secret: str) -> str:
     return "sha256=" + hmac.new(secret.encode(), body, hashlib.sha256).hexdigest()
 
 
-def _deliver(ways: Ways, body: bytes, signature: str) -> int:
+def _deliver(ways: Ways, body: bytes, proof: Mapping[str, str]) -> int:
     """The status with which Argo's server takes an event."""
-    headers = {"Content-Type": "application/json", "X-GitHub-Event": "push"}
-    headers |= {"X-Hub-Signature-256": signature} if signature else {}
+    headers = {"Content-Type": "application/json", "X-GitHub-Event": "push", **proof}
     url = ways.to(_PUSH).replace("http://", "https://")
     request = urllib.request.Request(url, body, headers, method="POST")
     own = ssl.create_default_context()  # its certificate is one that it made itself
