@@ -1,6 +1,14 @@
 from pathlib import Path
 
-from pipelines.environments import FOLDER, environment_files, namespaces, stale_environments, write_environments
+from pipelines.environments import (
+    FOLDER,
+    SCRAPED,
+    environment_files,
+    namespaces,
+    stale_environments,
+    with_namespaces,
+    write_environments,
+)
 from pipelines.tools import ROOT
 
 
@@ -38,6 +46,19 @@ def test_the_namespace_of_an_overlay_that_went_goes_too(tmp_path: Path) -> None:
     ]
     write_environments(tmp_path)
     assert not (tmp_path / FOLDER / "beer-staging").exists()
+
+
+def test_prometheus_looks_where_the_overlays_are_and_changes_in_nothing_else(tmp_path: Path) -> None:
+    overlay(tmp_path, "staging", "wine")
+    (tmp_path / SCRAPED).parent.mkdir(parents=True)
+    text = (ROOT / SCRAPED).read_text(encoding="utf-8")
+    (tmp_path / SCRAPED).write_text(text, encoding="utf-8")
+    assert f"{SCRAPED}: names: differs from kustomize/overlays" in stale_environments(tmp_path)
+    write_environments(tmp_path)
+    assert stale_environments(tmp_path) == []
+    changed = (tmp_path / SCRAPED).read_text(encoding="utf-8")
+    assert "          names:\n            - wine-staging\n        selectors:\n" in changed
+    assert with_namespaces(changed, namespaces(ROOT)) == text
 
 
 def test_files_are_the_same_whatever_order_the_folders_come_in(tmp_path: Path) -> None:
