@@ -30,7 +30,8 @@ from pipelines.applying import (
 )
 from pipelines.build import build_overlay, objects, refuse_on_cluster, rollout
 from pipelines.deploying import deployed
-from pipelines.gitstore import Store, open_store
+from pipelines.gitstore import open_store
+from pipelines.head import checked_out, overlays
 from pipelines.kube import ROLLOUT, Cluster, KubeRefused
 from pipelines.restoring import refuse_restored
 from pipelines.standing import refuse_aborted
@@ -58,27 +59,11 @@ class Applied:
 
 
 def apply_main(cluster: Cluster, repo: str, *, say: Say, branch: str = "main") -> list[Applied]:
-    """Applies every overlay that the branch's head releases, by environment and model; errors are in the answer."""
+    """Applies every overlay that the branch's head releases; errors are in the answer."""
     with open_store(repo) as store:
         root = checked_out(store, branch)
         say(f"{branch} is {store.resolve(f'refs/heads/{branch}')}")
-        paths = sorted(root.glob("kustomize/overlays/*/*/release.yaml"))
-        return [_overlay(cluster, root, path.parent.parent.name, path.parent.name, say) for path in paths]
-
-
-def checked_out(store: Store, branch: str) -> Path:
-    """The branch's files, with its history.
-
-    Raises:
-        ConfigError: the repository has no such branch.
-    """
-    if store.resolve(f"refs/heads/{branch}") is None:
-        raise ConfigError(
-            [f"{store.remote}: has no branch {branch!r}; it has {', '.join(store.branches('')) or 'none'}"]
-        )
-    folder = store.folder / "tree"
-    store.git("worktree", "add", "--quiet", "--detach", str(folder), f"refs/heads/{branch}")
-    return folder
+        return [_overlay(cluster, root, environment, model, say) for environment, model in overlays(store, root)]
 
 
 def _overlay(cluster: Cluster, root: Path, environment: str, model: str, say: Say) -> Applied:

@@ -43,7 +43,13 @@ NOT_TRAINING = (
         "pipelines/steps/dispatch.py",
         "pipelines/steps/reconcile.py",
     ),
-    *("pipelines/apply*.py", "pipelines/restoring.py", "pipelines/reverting.py", "pipelines/revision.py"),
+    *(
+        "pipelines/apply*.py",
+        "pipelines/head.py",
+        "pipelines/restoring.py",
+        "pipelines/reverting.py",
+        "pipelines/revision.py",
+    ),
     *("pipelines/rollout_ended.py", "pipelines/abort_evidence.py", "pipelines/environments.py"),
     *("pipelines/steps/apply.py", "pipelines/steps/rollout_ended.py"),
 )

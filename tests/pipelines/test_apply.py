@@ -186,6 +186,19 @@ def test_one_overlay_s_problem_does_not_keep_another_waiting(tree: Path, shelf: 
     assert found["staging-iris"].error is None
 
 
+def test_what_the_last_commit_released_is_applied_first(tree: Path, shelf: Shelf) -> None:
+    def order() -> list[str]:
+        return [each.overlay for each in apply_main(shelf.as_cluster(), str(tree), say=lambda _: None)]
+
+    release(tree, version(1), "production")
+    assert order() == ["production-iris", "staging-iris"]
+    git(tree, "checkout", "-qb", "proposal")
+    release(tree, version(1))
+    git(tree, "checkout", "-q", "main")
+    git(tree, "merge", "-q", "--no-ff", "-m", "merge", "proposal")
+    assert order() == ["staging-iris", "production-iris"]
+
+
 def test_what_may_pass_decides_the_exit_code() -> None:
     refused, passing = GateClosed("no"), KubeFailed("later")
     assert worst([Applied("a")]) is None
