@@ -13,6 +13,7 @@ from pathlib import Path
 
 from pipelines.build import objects
 from pipelines.cluster import secrets
+from pipelines.cluster.kinds import apply_kinds
 from pipelines.cluster.kubectl import Kubectl
 from pipelines.cluster.own_parts import Forge, own_forge, own_store
 from pipelines.cluster.phases import Object, definitions, deployments, phases, serving_namespaces
@@ -60,9 +61,9 @@ def install(root: Path, target: Target, *, say: Say) -> None:
         NotReady: a part did not become available; the message says why.
     """
     kubectl = target.kubectl
-    say("building the platform's manifests")
     built = _built(root, target)
     order = phases(built)
+    apply_kinds(root, kubectl, modules=target.modules, say=say)
     say(f"applying {len(built)} objects")
     kubectl.apply(order.first)
     _await_definitions(kubectl, definitions(built))
@@ -109,8 +110,9 @@ def _built(root: Path, target: Target) -> list[Object]:
 
 
 def _await_definitions(kubectl: Kubectl, names: Sequence[str]) -> None:
-    crds = [f"crd/{each}" for each in names]
-    kubectl.run("wait", "--for=condition=Established", "--timeout=120s", *crds)
+    if names:
+        crds = [f"crd/{each}" for each in names]
+        kubectl.run("wait", "--for=condition=Established", "--timeout=120s", *crds)
 
 
 def _notifier_token(kubectl: Kubectl) -> str:

@@ -54,13 +54,15 @@ class Kubectl:
             raise KubectlFailed(f"kubectl {' '.join(arguments)}: {done.stderr.strip() or done.stdout.strip()}")
         return done.stdout
 
+    def apply_text(self, text: str) -> list[str]:
+        """Server-side apply of objects as they were built; returns their names, as `kind/name`."""
+        options = ("--server-side", "--force-conflicts", f"--field-manager={MANAGER}", "-o", "name")
+        return self.run("apply", *options, "-f", "-", given=text).split()
+
     def apply(self, objects: Sequence[Mapping[str, object]]) -> None:
         """Server-side apply of objects, in one request each, as the installer's own."""
         if objects:
-            # JSON: the kinds' schemas are 13 MB, which YAML takes a minute to write
-            text = json.dumps({"apiVersion": "v1", "kind": "List", "items": list(objects)})
-            options = ("--server-side", "--force-conflicts", f"--field-manager={MANAGER}")
-            self.run("apply", *options, "-f", "-", given=text)
+            self.apply_text(json.dumps({"apiVersion": "v1", "kind": "List", "items": list(objects)}))
 
     def get(self, kind: str, name: str, namespace: str = "") -> Mapping[str, object] | None:
         """One object; None where it is not there."""

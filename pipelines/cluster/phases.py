@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 Object = Mapping[str, object]
 _FIRST = ("Namespace", "CustomResourceDefinition", "PriorityClass", "StorageClass")
+_ARGO = "argoproj.io"
 _RUNNING = ("Deployment", "StatefulSet", "DaemonSet")
 
 
@@ -16,7 +17,7 @@ class Phases:
         first: namespaces and kinds.
         rights: accounts, roles, quotas, policies, configuration: all that a pod needs before it starts.
         running: what starts pods.
-        own: objects of the kinds that `first` defined.
+        own: objects of the kinds that `first` or manifests/platform/kinds defined.
     """
 
     first: tuple[Object, ...]
@@ -30,7 +31,7 @@ def phases(objects: Sequence[Object]) -> Phases:
     kinds = {kind for item in objects if (kind := _defined(item))}
     first = tuple(item for item in objects if item["kind"] in _FIRST)
     running = tuple(item for item in objects if item["kind"] in _RUNNING)
-    own = tuple(item for item in objects if (_group(item), item["kind"]) in kinds)
+    own = tuple(item for item in objects if _group(item) == _ARGO or (_group(item), item["kind"]) in kinds)
     rest = tuple(item for item in objects if item not in first and item not in running and item not in own)
     return Phases(first, rest, running, own)
 

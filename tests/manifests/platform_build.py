@@ -29,9 +29,9 @@ _ROLLOUTS = """
     {apiVersion: v1, kind: Secret, metadata: {name: argo-rollouts-notification-secret}}
 """  # noqa: E501
 _FOLDERS = {
-    "manifests/base/crds/full": "",
     "manifests/cluster-install-no-crds": _WORKFLOWS,
-    "manifests/cluster-install": _ROLLOUTS,
+    "manifests/base": _ROLLOUTS,
+    "manifests/role": "",
 }
 
 

@@ -87,7 +87,7 @@ def test_the_applier_may_write_what_overlays_hold_and_nothing_else(built: Built)
 
 
 def test_no_account_of_ours_has_a_right_in_the_whole_cluster_but_to_read(built: Built) -> None:
-    theirs = {"argo-server-cluster-role"}
+    theirs = {"argo-server-cluster-role", "argo-rollouts"}
     whole = {item["roleRef"]["name"] for item in of_kind(built, "ClusterRoleBinding")} - theirs
     for role in of_kind(built, "ClusterRole"):
         if role["metadata"]["name"] in whole:

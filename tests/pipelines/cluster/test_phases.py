@@ -38,6 +38,11 @@ def test_every_object_is_in_one_phase() -> None:
     assert sorted(map(id, BUILT)) == sorted(map(id, (*order.first, *order.rights, *order.running, *order.own)))
 
 
+def test_argos_kinds_are_its_own_wherever_they_were_defined() -> None:
+    template = item("WorkflowTemplate", "apply", "argoproj.io/v1alpha1")
+    assert phases([template]).own == (template,)
+
+
 def test_a_kind_of_another_group_is_no_kind_of_ours() -> None:
     theirs = item("WorkflowTemplate", "theirs", "example.org/v1")
     assert phases([DEFINITION, theirs]).rights == (theirs,)
