@@ -17,7 +17,8 @@ MANAGER = "mainline-apply"
 OVERLAY = "mainline.dev/overlay"
 POD_TEMPLATE_HASH = "rollouts-pod-template-hash"
 
-_CONTROLLER = "rollouts-controller"
+# Argo Rollouts, and what writes an autoscaler's number.
+_CONTROLLERS = {"rollouts-controller", "kube-controller-manager"}
 # As the API server words a conflict, for one field or for several.
 _MANAGER = re.compile(r'conflicts? with "([^"]+)"')
 
@@ -93,13 +94,13 @@ def with_owners(desired: Mapping[str, Any], live: Mapping[str, Any] | None, *, s
 
 
 def of_controller(item: Mapping[str, Any], conflict: str) -> bool:
-    """Whether a conflict over a Rollout is with its own controller alone, which is none: it writes what it read.
+    """Whether a conflict over a Rollout is with its controllers alone, which is none: git says what holds.
 
     Argo Rollouts stores the whole object where it notes the revision, with `"20"` for `20` and fields in its own form:
-    the API server then takes it for their owner.
+    the API server then takes it for their owner. An autoscaler that left git leaves its number behind.
     """
     managers = set(_MANAGER.findall(conflict))
-    return item["kind"] == "Rollout" and managers == {_CONTROLLER}
+    return item["kind"] == "Rollout" and bool(managers) and managers <= _CONTROLLERS
 
 
 def differs(live: Mapping[str, Any] | None, merged: Mapping[str, Any]) -> bool:

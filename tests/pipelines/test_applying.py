@@ -80,6 +80,8 @@ def test_replicas_are_not_taken_away_before_an_autoscaler_has_them() -> None:
         ("Rollout", 'Apply failed with 1 conflict: conflict with "rollouts-controller": .spec.strategy', True),
         ("Rollout", 'conflicts with "rollouts-controller" using argoproj.io/v1alpha1:\n- .spec.x\n- .spec.y', True),
         ("Rollout", 'conflicts with "rollouts-controller": .spec.x conflicts with "kubectl-edit": .spec.y', False),
+        ("Rollout", 'conflict with "kube-controller-manager" with subresource "scale" using v1: .spec.replicas', True),
+        ("Rollout", 'conflict with "kubectl" with subresource "scale" using v1: .spec.replicas', False),
         ("Service", 'conflict with "rollouts-controller": .spec.selector', False),
         ("Rollout", "conflict in words of another version", False),
     ],
