@@ -89,9 +89,9 @@ def _release_change(former: Release | None, release: Release) -> str:
         return f"first release, {release.version}"
     if former.version != release.version or former.digest != release.digest:
         return f"release {former.version} -> {release.version}"
-    if former.attempt != release.attempt:
-        return f"attempt {former.attempt} -> {release.attempt} of release {release.version}"
-    return f"image of release {release.version}"
+    if former.image != release.image:
+        return f"image of release {release.version}"
+    return f"attempt {former.attempt} -> {release.attempt} of release {release.version}"
 
 
 def _refusal(former: Release | None, release: Release, environment: str) -> str:

@@ -220,6 +220,38 @@ def promote(
 
 
 @app.command()
+def image(
+    reference: Annotated[str, typer.Argument(help="The serving image by digest, NAME@sha256:...", show_default=False)],
+    env: Annotated[str, typer.Option(help="Where.", show_default=False)],
+    model: Annotated[list[str] | None, typer.Option(help="Which; default: all that are released there.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Propose another serving image: a pull request of its own to each release.yaml, through the same gates.
+
+    Exit code 3: there is one to which none could be proposed.
+
+    Example: mainline image ghcr.io/you/serving@sha256:0f1e... --env staging --model diabetes
+    """
+    from pipelines.image_proposal import propose_image, running
+    from pipelines.settings import Settings
+    from pipelines.source import repository_root
+
+    settings = Settings.from_environ(repository_root(Path.cwd()))
+    os.environ.update(settings.environment())
+    told: dict[str, dict[str, str]] = {}
+    for name in model or running(settings.forge_repo, env):
+        try:
+            proposal = propose_image(settings.forge_repo, name, env, reference)
+            told[name] = {"state": proposal.state, "branch": proposal.branch, "commit": proposal.commit}
+        except GateClosed as closed:
+            told[name] = {"state": "refused", "reason": str(closed)}
+    lines = [f"{name}: {said['state']}: {said.get('reason') or said['branch']}" for name, said in told.items()]
+    _show({"proposals": told}, "\n".join(lines) or f"nothing is released to {env}", as_json=as_json)
+    if any(said["state"] == "refused" for said in told.values()):
+        raise typer.Exit(GateClosed.exit_code)
+
+
+@app.command()
 def record(
     model: ModelName,
     version: Annotated[str, typer.Argument(help="The registered version.", show_default=False)],

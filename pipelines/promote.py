@@ -7,6 +7,7 @@ from models.errors import ConfigError, GateClosed
 from models.release import Release, read_release, release_path, render_release
 from pipelines import forge
 from pipelines.gitstore import open_store
+from pipelines.proposal_body import changes
 from pipelines.pull_requests import open_pull_request
 from pipelines.standing import Ending, refuse_aborted, standings
 
@@ -54,7 +55,8 @@ def promote(
         base,
         {target: render_release(release)},
         f"release: {model} {release.version} to {to}",
-        _body(production, release, to),
+        f"{changes(production, release, to)}\n\n"
+        "Staging runs this version. Merging promotes it; `git revert` of the merge's change rolls back.",
         in_order_of_history=False,
     )
     open_pull_request(proposal, base=base)
@@ -68,18 +70,3 @@ def _another_attempt(release: Release, to: str) -> Release:
         name = f"{release.model} version {release.version}"
         raise ConfigError([f"again: {name} was {got} in {to}, only an aborted one is tried again"])
     return replace(release, attempt=str(max(each.attempt for each in known) + 1))
-
-
-def _body(before: Release, after: Release, to: str) -> str:
-    rows = [
-        ("version", before.version if before.is_released else "none", after.version),
-        ("digest", before.digest, after.digest),
-        ("commit", before.commit, after.commit),
-        ("run", before.run, after.run),
-        ("image", before.image, after.image),
-        ("attempt", before.attempt, after.attempt),
-    ]
-    lines = [f"| {name} | `{old}` | `{new}` |{'' if old == new else ' changes |'}" for name, old, new in rows]
-    lines = [line if line.endswith("changes |") else f"{line} |" for line in lines]
-    table = "\n".join([f"| | {to} now | after the merge | |", "|---|---|---|---|", *lines])
-    return f"{table}\n\nStaging runs this version. Merging promotes it; `git revert` of the merge's change rolls back."

@@ -4,6 +4,7 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from models.release import Release
 from models.verdict import Verdict
 from pipelines import lineage
 from pipelines.jsonfile import number
@@ -39,6 +40,21 @@ def body(
     parts += ["## Lineage", _lineage(document, tags, version=version, uri=uri, run_id=run_id)]
     parts += [f"![{name}]({plots}/{name})" for name in document["plots"]]
     return "\n\n".join(parts) + "\n"
+
+
+def changes(before: Release, after: Release, environment: str) -> str:
+    """A table of what an environment runs now and what it runs after the merge."""
+    rows = [
+        ("version", before.version if before.is_released else "none", after.version),
+        ("digest", before.digest, after.digest),
+        ("commit", before.commit, after.commit),
+        ("run", before.run, after.run),
+        ("image", before.image, after.image),
+        ("attempt", before.attempt, after.attempt),
+    ]
+    lines = [f"| {name} | `{old}` | `{new}` |{'' if old == new else ' changes |'}" for name, old, new in rows]
+    lines = [line if line.endswith("changes |") else f"{line} |" for line in lines]
+    return "\n".join([f"| | {environment} now | after the merge | |", "|---|---|---|---|", *lines])
 
 
 def _metrics(document: Mapping[str, Any]) -> str:

@@ -89,11 +89,13 @@ def refuse_aborted(release: Release, environment: str) -> None:
     """Lets a release pass that is new, completed, or of a higher attempt than every one that was aborted.
 
     Raises:
-        GateClosed: this attempt there, or a later one, was aborted.
+        GateClosed: this attempt there was aborted, or it is not known to be completed and a later one was aborted.
     """
     if not release.is_released:
         return
     known = standings(release, environment)
+    if any(each.attempt == int(release.attempt) and each.ending is Ending.COMPLETED for each in known):
+        return  # a later attempt brought another image, and its abort says nothing of this one
     aborted = [each for each in known if each.ending is Ending.ABORTED and each.attempt >= int(release.attempt)]
     if not aborted:
         return
