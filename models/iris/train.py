@@ -18,4 +18,3 @@ def fit(table: pd.DataFrame, parameters: Mapping[str, object]) -> Pipeline:
     rows = table.drop(columns="species").to_numpy(dtype="float64")
     model = make_pipeline(StandardScaler(), LogisticRegression(C=float(str(parameters["C"])), max_iter=1000))
     return model.fit(rows, table["species"].to_numpy(dtype=str))
-# two
