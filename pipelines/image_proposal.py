@@ -1,7 +1,7 @@
 """Proposes another serving image for what an environment runs: `image` and `attempt` of one release.yaml change.
 
 A new image is a change of its own, so that whoever sees a rollout go wrong knows what was new. It walks through the
-same steps and gates as a new version: the attempt is raised, so its ending is noted apart from the version's former one.
+same steps and gates as a new version does. Its attempt is raised, and so its ending is noted apart from the former.
 """
 
 from dataclasses import replace
