@@ -39,6 +39,11 @@ class Rollout:
         found.sort(key=lambda each: str(each["metadata"]["creationTimestamp"]))
         return [run_of(each, metric_of) for each in found]
 
+    def attempt_of(self, pod_hash: str) -> str:
+        """The attempt of a revision's release."""
+        (found,) = self.cluster.kube.list(REPLICA_SET, self.namespace, labels=f"{HASH}={pod_hash}")
+        return str(found["spec"]["template"]["metadata"]["annotations"]["mainline.dev/attempt"])
+
     def former_revision(self, release: Release) -> str:
         """The pod-template hash of a release that ran here before; empty where the cluster no longer knows it."""
         wanted = (release.version, release.digest, release.attempt, release.image)

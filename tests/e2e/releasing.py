@@ -93,7 +93,10 @@ class Releases:
         return Released(release, self.forge.merge_files(branch, title, files))
 
     def stable(self, recipe: str, environment: str = PRODUCTION) -> Released:
-        """Has an environment run a recipe's bundle on the sound image, promoted and alone; nothing where it does."""
+        """Has an environment run a recipe's bundle on the sound image, promoted and alone.
+
+        Nothing where it does, or where only aborted ones came after it.
+        """
         release = self.register(recipe)
         now = self.current(release.model, environment)
         rollout = self.rollout(release.model, environment)
@@ -102,6 +105,10 @@ class Releases:
             head = self.forge.pull()
             view = rollout.wait_promoted(same, seconds=PATIENCE_SECONDS)
             return Released(same, Merged(head, 0.0, 0.0), view.current)
+        if now.is_released and (view := rollout.view()).aborted:
+            same = replace(release, attempt=rollout.attempt_of(view.stable))
+            if rollout.former_revision(same) == view.stable:
+                return Released(same, Merged(self.forge.pull(), 0.0, 0.0), view.stable)
         released = self.merge(release, environment)
         return replace(released, revision=self.wait_promoted(released, environment).current)
 

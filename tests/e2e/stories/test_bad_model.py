@@ -23,6 +23,8 @@ SELECTED = (
     "constant-answer-diabetes", "stale-model-diabetes", "error-in-fifty-diabetes", "tampered-bundle-diabetes",
     "slow-iris", "rare-category-property",
 )  # fmt: skip
+# After these the revert that was prepared is merged; the others leave it, and the next release comes over an abort.
+TAKEN_BACK = ("constant-answer-diabetes", "rare-category-property")
 STOPPED = [case for case in cases() if case.ending is Ending.ABORTED]
 
 
@@ -51,11 +53,13 @@ def test_is_stopped_by_its_gate(case: Case, releases: Releases, callers: Callers
     seen = watch.counts()
     met = decided != ("replay",) if case.strategy == "blue-green" else True
     assert not seen.n_failed or (met and fails(case)), f"callers lost requests: {seen}"
-    watch.taken_back(released, stable, decided)
     calm = traffic.mark()
+    if str(case) in TAKEN_BACK:
+        watch.taken_back(released, stable, decided)
     time.sleep(5)
-    assert not traffic.counts(calm).n_failed
-    assert not traffic.counts(calm).of(released.digest)
+    late = traffic.counts(calm + 10 if fails(case) else calm)
+    assert not late.n_failed, f"callers lose requests after the abort: {late}"
+    assert not traffic.counts(traffic.mark() - 3).of(released.digest)
 
 
 def candidate(releases: Releases, case: Case) -> Release:

@@ -36,7 +36,7 @@ def test_a_push_trains_and_merges_promote(
     figures.note("train", "push_to_first_container_seconds", first - pushed)
     workflow.wait_succeeded(seconds=480)
     figures.note("train", "push_to_trained_seconds", time.time() - pushed)
-    version = Registry(cluster).wait_version(MODEL, commit, seconds=30)
+    version = Registry(releases.stores).wait_version(MODEL, commit, seconds=30)
 
     # the proposal for staging is a pull request whose body is the report
     request = forge.wait_pull_request(f"propose/staging/{MODEL}/{version.number}", seconds=60)
@@ -63,7 +63,7 @@ def test_a_push_trains_and_merges_promote(
     assert commit in walk.values()
     approver = forge.git("show", "--no-patch", "--format=%an <%ae>", merged.commit)
     assert any(approver in found for found in walk.values()), f"{approver} is not in {walk}"
-    Registry(cluster).wait_alias(MODEL, "production", version.number, seconds=90)
+    Registry(releases.stores).wait_alias(MODEL, "production", version.number, seconds=90)
     assert forge.git("log", "-1", "--format=%H", "--", release_path("production", MODEL))
 
     if first - pushed > FIRST_PROCESS_SECONDS:
