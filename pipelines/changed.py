@@ -51,7 +51,7 @@ NOT_TRAINING = (
         "pipelines/revision.py",
     ),
     *("pipelines/rollout_ended.py", "pipelines/abort_evidence.py", "pipelines/environments.py"),
-    *("pipelines/steps/apply.py", "pipelines/steps/rollout_ended.py"),
+    *("pipelines/steps/apply.py", "pipelines/steps/rollout_ended.py", "pipelines/image_proposal.py"),
 )
 _RENDERED = "manifests/workflows/*"
 
