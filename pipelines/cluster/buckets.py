@@ -27,6 +27,19 @@ def make_buckets(store: Store, address: str, names: Sequence[str]) -> list[str]:
     return made
 
 
+def holds(store: Store, address: str, bucket: str, key: str) -> bool:
+    """Whether a bucket has an object."""
+    from botocore.exceptions import ClientError
+
+    try:
+        _client(store, address).head_object(Bucket=bucket, Key=key)
+    except ClientError as err:
+        if err.response["ResponseMetadata"]["HTTPStatusCode"] == 404:
+            return False
+        raise
+    return True
+
+
 def _client(store: Store, address: str) -> Any:
     import boto3
     from botocore.config import Config
