@@ -17,6 +17,7 @@ from pipelines.cluster.install import Target, install, uninstall
 from pipelines.cluster.kubectl import Kubectl
 from pipelines.cluster.next_steps import next_steps
 from pipelines.cluster.optional import PARTS, add
+from pipelines.cluster.platform_tree import ENVIRONMENTS as PLATFORMS
 from pipelines.cluster.provider import Cluster, Provider
 from pipelines.jsonfile import read_json
 from pipelines.versions import read_versions
@@ -82,11 +83,11 @@ def push_images(cluster: Cluster, only: Sequence[str] = ()) -> None:
     build_all(cluster.registry, read_bases(), only or None, tell, plain_http=cluster.plain_http)
 
 
-def put_platform(cluster: Cluster) -> None:
+def put_platform(cluster: Cluster, platform: str = "development") -> None:
     """Installs the platform, with the images that were pushed last."""
     path = ROOT / provider.STATE / "images.json"
     images = {name: str(image) for name, image in read_json(path).items()} if path.exists() else {}
-    install(ROOT, Target(Kubectl(cluster.kubeconfig), images, modules=cluster.modules), say=say)
+    install(ROOT, Target(Kubectl(cluster.kubeconfig), images, platform, modules=cluster.modules), say=say)
 
 
 def up() -> None:
@@ -126,6 +127,9 @@ def main(arguments: Sequence[str]) -> int:
     parser = argparse.ArgumentParser(prog="python -m pipelines.cluster", description=__doc__)
     parser.add_argument("command", choices=("up", "down", "images", "install", "add", "status"))
     parser.add_argument("names", nargs="*", help=f"images: which; add: of {', '.join(PARTS)}")
+    parser.add_argument(
+        "--platform", default="development", choices=PLATFORMS, help="install: with a store and a forge?"
+    )
     options = parser.parse_args(arguments)
     # the `source` provider's own kubectl and controllers' tools, where it has built any
     os.environ["PATH"] = f"{source_cluster.binaries()}{os.pathsep}{os.environ['PATH']}"
@@ -135,7 +139,7 @@ def main(arguments: Sequence[str]) -> int:
         if options.command == "images":
             push_images(current(), options.names)
         elif options.command == "install":
-            put_platform(current())
+            put_platform(current(), options.platform)
         elif options.command == "add":
             cluster = current()
             for part in options.names:

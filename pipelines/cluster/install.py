@@ -13,9 +13,10 @@ from pathlib import Path
 
 from pipelines.build import objects
 from pipelines.cluster import secrets
+from pipelines.cluster.given_parts import given_parts
 from pipelines.cluster.kinds import apply_kinds
 from pipelines.cluster.kubectl import Kubectl
-from pipelines.cluster.own_parts import Forge, own_forge, own_store
+from pipelines.cluster.own_parts import own_forge, own_store, webhook_clients
 from pipelines.cluster.phases import Object, definitions, deployments, phases, serving_namespaces
 from pipelines.cluster.platform_tree import build_platform
 from pipelines.cluster.readiness import NotReady, wait_available
@@ -23,6 +24,7 @@ from pipelines.cluster.store_rights import BUCKETS
 from pipelines.cluster.upstream import module_folder
 
 Say = Callable[[str], None]
+PRODUCTION = "production"
 # Images of a cluster that has just been made are on their way: minutes on a slow line.
 _AVAILABLE_SECONDS = 600.0
 _TOKEN_SECONDS = 30.0
@@ -43,7 +45,7 @@ class Target:
         images: serving, trainer, mlflow, judge (and trainer-gpu), each by digest.
         platform: development (its own store and forge) or production (both given by `environment`).
         modules: whether upstream's manifests come from Go modules instead of git.
-        environment: AWS_* and MAINLINE_FORGE_* of a production platform.
+        environment: AWS_*, MAINLINE_FORGE_* and MAINLINE_MLFLOW_DATABASE of a production platform.
     """
 
     kubectl: Kubectl
@@ -57,10 +59,11 @@ def install(root: Path, target: Target, *, say: Say) -> None:
     """Brings a cluster to what this checkout says.
 
     Raises:
-        ConfigError: an image, a credential or a bucket is missing.
+        ConfigError: an image or a credential is missing.
         NotReady: a part did not become available; the message says why.
     """
-    kubectl = target.kubectl
+    kubectl, production = target.kubectl, target.platform == PRODUCTION
+    given = given_parts(target.environment) if production else None
     built = _built(root, target)
     order = phases(built)
     apply_kinds(root, kubectl, modules=target.modules, say=say)
@@ -69,19 +72,19 @@ def install(root: Path, target: Target, *, say: Say) -> None:
     _await_definitions(kubectl, definitions(built))
     serving = serving_namespaces(built)
     kubectl.apply(order.rights)
-    if target.platform == "production":
-        kubectl.apply(secrets.store_secrets(secrets.given_stores(target.environment), serving))
-        kubectl.apply(order.running)
-        forge = Forge.given(target.environment)
+    templates: Sequence[Object] = order.own
+    if given is not None:
+        kubectl.apply([*given.secrets(serving), *order.running])
+        webhook_clients(kubectl)
     else:
         store = own_store(kubectl)
-        kubectl.apply(secrets.store_secrets(store.roles, serving))
-        kubectl.apply(order.running)
+        kubectl.apply([*secrets.store_secrets(store.roles, serving), *order.running])
         store.fill(root, BUCKETS, say=say)
         forge = own_forge(kubectl, root, serving=target.images["serving"], say=say)
-    kubectl.apply(forge.secrets)
+        kubectl.apply(forge.secrets)
+        templates = forge.configured(order.own)
     kubectl.apply([secrets.notification_secret(_notifier_token(kubectl))])
-    kubectl.apply(forge.configured(order.own))
+    kubectl.apply(templates)
     wait_available(kubectl, deployments(built), seconds=_AVAILABLE_SECONDS, say=say)
     say("the platform is available")
 

@@ -6,7 +6,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from models.errors import ConfigError
 from pipelines.cluster import secrets
 from pipelines.cluster.buckets import make_buckets
 from pipelines.cluster.kubectl import Kubectl
@@ -56,22 +55,6 @@ class Forge:
     secrets: Sequence[Object]
     since: str = ""
 
-    @classmethod
-    def given(cls, environment: Mapping[str, str]) -> "Forge":
-        """A forge that is there already.
-
-        Raises:
-            ConfigError: the environment does not say all of it.
-        """
-        names = ("URL", "TOKEN", "USERNAME", "REPOSITORY")
-        missing = [name for name in names if not environment.get(f"MAINLINE_FORGE_{name}")]
-        if missing:
-            raise ConfigError(
-                [f"environment: MAINLINE_FORGE_{name}: got nothing, needed for the forge" for name in missing]
-            )
-        url, token, username, repository = (environment[f"MAINLINE_FORGE_{name}"] for name in names)
-        return cls(secrets.forge_secrets(url=url, token=token, username=username, repository=repository))
-
     def configured(self, templates: Sequence[Object]) -> list[Object]:
         """The workflow templates, those that ask since when models are trained told so."""
         return [_with_parameter(item, _SINCE, self.since) if self.since else item for item in templates]
@@ -79,16 +62,16 @@ class Forge:
 
 def own_store(kubectl: Kubectl) -> OwnStore:
     """The store's keys, made where there are none yet."""
-    keys = secrets.own_store(_source(kubectl, "s3", "storage", secrets.made_store))
-    accounts = _source(kubectl, "s3-accounts", "storage", made_accounts)
+    keys = secrets.own_store(source_secret(kubectl, "s3", "storage", secrets.made_store))
+    accounts = source_secret(kubectl, "s3-accounts", "storage", made_accounts)
     return OwnStore(kubectl, keys, secrets.own_stores(accounts))
 
 
 def own_forge(kubectl: Kubectl, root: Path, *, serving: str, say: Say) -> Forge:
     """The forge with its accounts, this checkout's HEAD as the first commit of its main, and the webhook."""
-    _source(kubectl, "gitea", "forge", secrets.made_forge)
-    webhook = _source(kubectl, "argo-workflows-webhook-clients", "delivery", secrets.made_webhook)
-    known = _source(kubectl, "accounts", "forge", secrets.made_accounts)
+    source_secret(kubectl, "gitea", "forge", secrets.made_forge)
+    webhook = webhook_clients(kubectl)
+    known = source_secret(kubectl, "accounts", "forge", secrets.made_accounts)
     wait_available(kubectl, [("forge", "gitea")], seconds=_SECONDS, say=say)
     with _forge_address(kubectl) as address:
         accounts = ensure_accounts(kubectl, address, _accounts(known))
@@ -118,7 +101,13 @@ def _forge_address(kubectl: Kubectl) -> Iterator[str]:
         yield f"http://{address}"
 
 
-def _source(kubectl: Kubectl, name: str, namespace: str, make: Callable[[], Mapping[str, str]]) -> dict[str, str]:
+def webhook_clients(kubectl: Kubectl) -> dict[str, str]:
+    """Whom Argo's server takes webhooks from, by their signature; made where there is nobody yet."""
+    return source_secret(kubectl, "argo-workflows-webhook-clients", "delivery", secrets.made_webhook)
+
+
+def source_secret(kubectl: Kubectl, name: str, namespace: str, make: Callable[[], Mapping[str, str]]) -> dict[str, str]:
+    """What a Secret holds that is made here once and kept."""
     data, is_new = secrets.kept(lambda n, place: kubectl.get("secret", n, place), name, namespace, make)
     if is_new:
         kubectl.apply([secrets.secret(name, namespace, data)])

@@ -10,7 +10,6 @@ import secrets
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from models.errors import ConfigError
 from pipelines.cluster.store_rights import Role, access_key, secret_key
 
 Data = Mapping[str, str]
@@ -74,21 +73,6 @@ def own_store(data: Data) -> Store:
 def own_stores(accounts: Data) -> dict[Role, Store]:
     """The development cluster's store, by each role's keys."""
     return {role: Store(STORE_ADDRESS, REGION, access_key(role), secret_key(accounts, role)) for role in Role}
-
-
-def given_stores(environment: Mapping[str, str]) -> dict[Role, Store]:
-    """An object store that is there already, as the environment says it in AWS's own names: one account for all.
-
-    Raises:
-        ConfigError: a name is missing.
-    """
-    names = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_REGION")
-    missing = [name for name in names if not environment.get(name)]
-    if missing:
-        raise ConfigError([f"environment: {name}: got nothing, needed for the object store" for name in missing])
-    key, hidden, region = (environment[name] for name in names)
-    store = Store(environment.get("AWS_ENDPOINT_URL", ""), region, key, hidden)
-    return dict.fromkeys(Role, store)
 
 
 def object_store(store: Store) -> dict[str, str]:

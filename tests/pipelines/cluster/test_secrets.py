@@ -1,9 +1,6 @@
 import json
 from collections.abc import Mapping
 
-import pytest
-
-from models.errors import ConfigError
 from pipelines.cluster import secrets
 from pipelines.cluster.secrets import Store
 from pipelines.cluster.store_rights import Role
@@ -84,15 +81,6 @@ def test_who_fetches_a_commit_and_who_proposes_read_different_secrets() -> None:
     }
     source = secrets.decoded(found[-1])
     assert source == {"username": "robot", "password": "t"}
-
-
-def test_all_missing_credentials_of_a_given_store_are_told_at_once() -> None:
-    with pytest.raises(ConfigError) as caught:
-        secrets.given_stores({"AWS_REGION": "eu-west-1"})
-    assert [line.split(":")[1].strip() for line in caught.value.problems] == [
-        "AWS_ACCESS_KEY_ID",
-        "AWS_SECRET_ACCESS_KEY",
-    ]
 
 
 def test_a_secret_reads_back_as_it_was_written() -> None:
