@@ -1,17 +1,25 @@
-"""Why a rollout was aborted, as JSON for programs and Markdown for the person who decides what comes next.
+"""Why a rollout was aborted: everything that is known of it, as a document; `abort_report` tells it to a person.
 
-Pure: made of the Rollout, its AnalysisRuns and the judge's answer, as they were read. Kept with the version's run, and
-the message of the revert that is proposed.
+Pure: made of the Rollout, its AnalysisRuns and the judge's answers, as they were read. Kept with the version's run.
 """
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from models.verdict import Verdict
+from pipelines.judge_report import JudgeReport
 from pipelines.revision import Revision
 
 _ARGUMENT = re.compile(r"{{\s*args\.([\w-]+)\s*}}")
 _LINK = "link.argocd.argoproj.io/"
+# Metrics that ask the judge, and the check that they ask for.
+_CHECKS = {
+    "input-drift": "inputs",
+    "prediction-shift": "predictions",
+    "replay": "replay",
+    "live-quality": "quality",
+}
 # The measurements that decided stand at the end; a gate that waited has dozens before them.
 _SHOWN = 5
 
@@ -22,7 +30,7 @@ def document(
     runs: Sequence[Mapping[str, Any]],
     *,
     stable: Revision | None,
-    report: Mapping[str, str],
+    report: JudgeReport,
 ) -> dict[str, Any]:
     """Everything that is known of an abort.
 
@@ -31,7 +39,7 @@ def document(
         rollout: the live Rollout.
         runs: the revision's AnalysisRuns.
         stable: what serves instead; None where nothing does.
-        report: the judge's report: its `url`, and `kept` (name of the copy) or `problem`.
+        report: what the judge said.
     """
     analyses = [_analysis(run) for run in runs]
     failed = [
@@ -53,50 +61,13 @@ def document(
         "hash": revision.hash,
         "aborted_at": (rollout.get("status") or {}).get("abortedAt"),
         "message": message,
-        "reason": _reason(failed, message, undecided),
+        "reason": _reason(failed, message, undecided, _judged(report)),
         "serving": None if stable is None else {"version": stable.version, "digest": stable.digest},
         "failed": failed,
         "analyses": analyses,
-        "judge_report": dict(report),
+        "judge": {"url": report.url, "problem": report.problem, "judgements": list(report.judgements)},
         "links": _links(rollout, runs),
     }
-
-
-def markdown(found: Mapping[str, Any]) -> str:
-    """The document for a person."""
-    serving = found["serving"]
-    still = (
-        f"Version {serving['version']} serves all requests." if serving else "No earlier version was there to serve."
-    )
-    parts = [
-        f"The rollout of {found['model']} version {found['version']} (attempt {found['attempt']}) in "
-        f"{found['environment']} was aborted: **{found['reason']}**",
-        still,
-    ]
-    if found["failed"]:
-        rows = [
-            (each["analysis"], each["metric"], each["phase"], _last(each), each["success"] or each["failure"])
-            for each in found["failed"]
-        ]
-        parts += ["## What closed", _table(("analysis", "metric", "ended", "last value", "must be"), rows)]
-    if found["message"]:
-        parts.append(f"Argo Rollouts says: {found['message']}")
-    rows = [
-        (run["name"], metric["metric"], metric["phase"], str(len(metric["measurements"])), _last(metric))
-        for run in found["analyses"]
-        for metric in run["metrics"]
-    ]
-    if rows:
-        parts += ["## All analyses", _table(("analysis", "metric", "ended", "measurements", "last value"), rows)]
-    report = found["judge_report"]
-    links = [f"- {name}: {url}" for name, url in found["links"].items()]
-    kept = f"kept beside this as {report['kept']}" if report.get("kept") else f"not kept: {report.get('problem')}"
-    parts += ["## Where to read on", "\n".join([*links, f"- the judge's report: {kept}"])]
-    parts.append(
-        f"Pods' hash `{found['hash']}`, digest `{found['digest']}`. The version comes back only under a higher attempt "
-        f"(`mainline promote {found['model']} --to {found['environment']} --again`), through every gate."
-    )
-    return "\n\n".join(parts) + "\n"
 
 
 def _analysis(run: Mapping[str, Any]) -> dict[str, Any]:
@@ -147,22 +118,33 @@ def _message(rollout: Mapping[str, Any]) -> str:
     return ""
 
 
-def _reason(failed: Sequence[Mapping[str, Any]], message: str, undecided: Sequence[str]) -> str:
+def _judged(report: JudgeReport) -> Mapping[str, str]:
+    """Metric to the judge's reason, where it let the metric fail."""
+    metric = {check: name for name, check in _CHECKS.items()}
+    failed = [each for each in report.judgements if each.get("verdict") == Verdict.FAIL]
+    return {metric[each["check"]]: str(each["reason"]) for each in failed if each.get("check") in metric}
+
+
+def _reason(
+    failed: Sequence[Mapping[str, Any]], message: str, undecided: Sequence[str], judged: Mapping[str, str]
+) -> str:
     """One line: the gates that closed with what they saw, else the controller's words and who could not decide."""
     if failed:
-        return "; ".join(dict.fromkeys(_sentence(each) for each in failed))
+        return "; ".join(dict.fromkeys(_sentence(each, judged) for each in failed))
     said = message or "no gate closed: a person or the progress deadline aborted it"
     return f"{said}; could not decide: {', '.join(dict.fromkeys(undecided))}" if undecided else said
 
 
-def _sentence(metric: Mapping[str, Any]) -> str:
+def _sentence(metric: Mapping[str, Any], judged: Mapping[str, str]) -> str:
     if metric["phase"] == "Error":
         problems = [each["message"] for each in metric["measurements"] if each["message"]]
         return f"{metric['metric']} could not be asked: {(problems or [metric['message']])[-1]}"
-    return f"{metric['metric']} failed with {_last(metric)}"
+    if metric["metric"] in judged:
+        return f"{metric['metric']} failed: {judged[metric['metric']]}"
+    return f"{metric['metric']} failed with {last_values(metric)}"
 
 
-def _last(metric: Mapping[str, Any]) -> str:
+def last_values(metric: Mapping[str, Any]) -> str:
     """The values that decided, the latest last."""
     said = [
         each["value"] or each["message"] for each in metric["measurements"] if each["phase"] == metric["phase"]
@@ -180,10 +162,3 @@ def _annotated(objects: Sequence[Mapping[str, Any]]) -> Iterator[tuple[str, str]
         for key, value in (item["metadata"].get("annotations") or {}).items():
             if key.startswith(_LINK):
                 yield key.removeprefix(_LINK), value
-
-
-def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    lines = [head, ["---"] * len(head), *rows]
-    return "\n".join(
-        "| " + " | ".join(cell.replace("|", "\\|").replace("\n", " ") for cell in line) + " |" for line in lines
-    )

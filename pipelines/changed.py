@@ -50,7 +50,12 @@ NOT_TRAINING = (
         "pipelines/reverting.py",
         "pipelines/revision.py",
     ),
-    *("pipelines/rollout_ended.py", "pipelines/abort_evidence.py", "pipelines/environments.py"),
+    *(
+        "pipelines/rollout_ended.py",
+        "pipelines/abort_evidence.py",
+        "pipelines/judge_report.py",
+        "pipelines/environments.py",
+    ),
     *("pipelines/steps/apply.py", "pipelines/steps/rollout_ended.py", "pipelines/image_proposal.py"),
 )
 _RENDERED = "manifests/workflows/*"

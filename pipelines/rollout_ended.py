@@ -6,14 +6,12 @@ part looks first whether it was done, so that a second call changes nothing and 
 
 import json
 import time
-import urllib.request
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
 from models.release import Release, read_release, release_path
-from pipelines import abort_evidence, tracking
+from pipelines import abort_evidence, abort_report, judge_report, tracking
 from pipelines.gitstore import open_store
 from pipelines.kube import ROLLOUT, Cluster
 from pipelines.proposal import Proposal
@@ -24,27 +22,13 @@ from pipelines.standing import Ending, record, standings
 
 MANAGER = "mainline-outcome"
 OUTCOME, OUTCOME_HASH = "mainline.dev/outcome", "mainline.dev/outcome-hash"
-# A page of the judge's has some hundred kilobytes.
-_MAX_REPORT_BYTES = 8 * 2**20
-_ANSWER_SECONDS = 10
 # A first deployment pulls its image and loads its bundle.
 _HEALTHY_SECONDS = 90.0
 _LOOK_SECONDS = 1.0
 # An annotation is read in a table.
 _SHOWN_CHARACTERS = 300
 
-_REPORT_LINK = "link.argocd.argoproj.io/judge-report"
-_REPORT_NAME = "judge-report.html"
-
 Say = Callable[[str], None]
-
-
-@dataclass(frozen=True)
-class _Report:
-    """The judge's page, and what the evidence says of it."""
-
-    page: bytes
-    said: Mapping[str, str]
 
 
 def ended(
@@ -115,14 +99,14 @@ def _aborted(cluster: Cluster, repo: str, rollout: Mapping[str, Any], revision: 
     runs = analysis_runs(cluster, revision)
     stable_hash = str((rollout.get("status") or {}).get("stableRS") or "")
     stable = find_revision(cluster, rollout, stable_hash) if stable_hash else None
-    report = _judge_report(runs)
-    found = abort_evidence.document(revision, rollout, runs, stable=stable, report=report.said)
-    text, reason = abort_evidence.markdown(found), str(found["reason"])
+    report = judge_report.fetch(runs, revision.hash)
+    found = abort_evidence.document(revision, rollout, runs, stable=stable, report=report)
+    text, reason = abort_report.markdown(found), str(found["reason"])
     if _noted(revision) is Ending.ABORTED:
         say(f"{revision}: aborted, as noted before")
     else:
         files = {"evidence.json": json.dumps(found, indent=2).encode(), "evidence.md": text.encode()}
-        _keep(revision, files | ({_REPORT_NAME: report.page} if report.page else {}))
+        _keep(revision, files | ({judge_report.NAME: report.page} if report.page else {}))
         record(
             revision.model, revision.version, revision.environment, Ending.ABORTED,
             attempt=revision.attempt, reason=reason,
@@ -149,20 +133,6 @@ def _keep(revision: Revision, files: Mapping[str, bytes]) -> None:
 
 def _kept_at(revision: Revision) -> str:
     return f"{tracking.get_run(revision.run).artifacts}/{_folder(revision)}"
-
-
-def _judge_report(runs: Sequence[Mapping[str, Any]]) -> _Report:
-    """The judge's page of the version; a judge that does not answer is said, not waited for."""
-    links = [(run["metadata"].get("annotations") or {}).get(_REPORT_LINK, "") for run in runs]
-    url = next((link for link in reversed(links) if link.startswith(("http://", "https://"))), "")
-    if not url:
-        return _Report(b"", {"url": "", "problem": "no analysis names one"})
-    try:
-        with urllib.request.urlopen(url, timeout=_ANSWER_SECONDS) as answer:  # noqa: S310  (http or https, checked)
-            page = answer.read(_MAX_REPORT_BYTES)
-    except OSError as err:  # urllib's own errors and timeouts are of this kind
-        return _Report(b"", {"url": url, "problem": f"{url} did not answer: {err}"})
-    return _Report(page, {"url": url, "kept": _REPORT_NAME})
 
 
 def _revert(repo: str, revision: Revision, revert: Revert, text: str, say: Say) -> str:

@@ -34,6 +34,7 @@ _HEADERS = {
     "X-Content-Type-Options": "nosniff",
     "Cache-Control": "no-store",
 }
+_JSON = "application/json"
 Lifespan = Callable[[FastAPI], AbstractAsyncContextManager[None]]
 
 
@@ -94,6 +95,12 @@ def create(
 
         return HTMLResponse(await run_in_threadpool(read), headers=_HEADERS)
 
+    @app.get("/reports/{name}.json")
+    async def told(request: Request, name: str) -> Response:
+        entries = in_order(await run_in_threadpool(shelf.report, name))
+        judgements = [entry.answer() | {"candidate_hash": entry.candidate_hash} for entry in entries]
+        return Response(encode({"judgements": judgements}), 200 if entries else 404, headers=_HEADERS, media_type=_JSON)
+
     @app.get("/reports/{name}")
     async def one(request: Request, name: str) -> Response:
         entries = in_order(await run_in_threadpool(shelf.report, name))
@@ -134,4 +141,4 @@ def _keep(shelf: Shelf, metrics: Metrics, entry: Entry) -> dict[str, object]:
 
 
 def _json(document: dict[str, object]) -> Response:
-    return Response(encode(document), media_type="application/json")
+    return Response(encode(document), media_type=_JSON)

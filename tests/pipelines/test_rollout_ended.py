@@ -64,7 +64,9 @@ def report() -> Iterator[str]:
         def do_GET(self) -> None:
             self.send_response(200)
             self.end_headers()
-            self.wfile.write(b"<h1>iris 2 in staging</h1>")
+            judged = {"check": "predictions", "verdict": "fail", "reason": "0.9 from stable's", "candidate_hash": "two"}
+            told = json.dumps({"judgements": [judged, judged | {"candidate_hash": "older", "reason": "old"}]}).encode()
+            self.wfile.write(told if self.path.endswith(".json") else b"<h1>iris 2 in staging</h1>")
 
         def log_message(self, *_: object) -> None:
             pass
@@ -88,7 +90,9 @@ def shelf(origin: Path, report: str) -> Shelf:
     found.put(rollout(stableRS="one", currentPodHash="two", abort=True, phase="Degraded", conditions=[condition]))
     found.put(analysis("serving-two-2-1", report, {"enough-samples": ("Successful", "[210]")}))
     found.put(
-        analysis("serving-two-2-3", report, {"latency": ("Failed", "[3.125]"), "error-ratio": ("Failed", "[0.5]")})
+        analysis(
+            "serving-two-2-3", report, {"latency": ("Failed", "[3.125]"), "prediction-shift": ("Failed", '"fail"')}
+        )
     )
     return found
 
@@ -143,16 +147,18 @@ def test_an_abort_is_noted_with_what_closed_and_its_evidence_is_kept(shelf: Shel
     tell(shelf, origin, "two", Ending.ABORTED)
     (noted,) = standings(version(2), "staging")
     assert (noted.ending, noted.attempt) == (Ending.ABORTED, 1)
-    assert noted.reason == "latency failed with [3.125]; error-ratio failed with [0.5]"
+    assert noted.reason == "latency failed with [3.125]; prediction-shift failed: 0.9 from stable's"
     folder = f"{tracking.get_run(version(2).run).artifacts}/rollouts/staging/attempt-1"
     kept = json.loads(read_bytes(f"{folder}/evidence.json"))
-    assert [each["metric"] for each in kept["failed"]] == ["latency", "error-ratio"]
+    assert [each["metric"] for each in kept["failed"]] == ["latency", "prediction-shift"]
     assert kept["failed"][0]["success"] == "result[0] <= 0.01"
     assert kept["serving"]["version"] == "1"
     assert 'Metric "latency" assessed Failed' in kept["message"]
     assert read_bytes(f"{folder}/judge-report.html") == b"<h1>iris 2 in staging</h1>"
     text = read_bytes(f"{folder}/evidence.md").decode()
     assert "Version 1 serves all requests." in text
+    assert "| predictions | fail | 0.9 from stable's |" in text
+    assert "old" not in [each["reason"] for each in kept["judge"]["judgements"]]
     assert "| serving-two-2-3 | latency | Failed | [3.125] | result[0] <= 0.01 |" in text
 
 

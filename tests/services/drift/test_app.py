@@ -85,6 +85,9 @@ def test_judgement_is_answered_counted_and_shown(make: Make) -> None:
     assert page.status_code == 200
     assert "petal_length" in page.text
     assert 'href="/reports/iris-8"' in client.get("/reports").text
+    (judged,) = client.get(f"{told['report']}.json").json()["judgements"]
+    assert (judged["verdict"], judged["reason"]) == ("fail", told["reason"])
+    assert judged["candidate_hash"] == ASKED["candidate_hash"]
     assert _metric(client, 'mainline_judgements_total{check="inputs",verdict="fail"}') == 1
     assert _metric(client, 'mainline_judged_rows_total{check="inputs"}') == 612 + 1830
 
@@ -297,6 +300,7 @@ def test_ready_tells_of_the_store_and_unknown_paths_are_refused(make: Make) -> N
     client = make(lambda request: failing())
     assert client.get("/ready").json() == {"status": "ready", "capture_log": "reachable"}
     assert client.get("/reports/iris-9").status_code == 404
+    assert client.get("/reports/iris-9.json").status_code == 404
     assert client.get("/reports/..%2f..%2fetc").status_code == 404
     refused = client.get("/jugde")
     assert (refused.status_code, refused.json()["errors"][0]["remedy"]) == (404, "did you mean /judge?")
