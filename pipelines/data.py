@@ -13,6 +13,9 @@ import yaml
 
 from pipelines.errors import ConfigError, DataMismatch
 
+# DVC itself waits for ever for a store that hangs; an ordinary step is given 900 s.
+_PULL_SECONDS = 600
+
 
 def data_md5(source: Path) -> str:
     """The md5 of the data folder as the commit's `data.dvc` has it: the data version of every lineage.
@@ -75,6 +78,13 @@ def _dvc_pull(source: Path, target: str) -> None:
     with tempfile.TemporaryDirectory(prefix="dvc-") as site:  # DVC's shared default may belong to another user
         environment = {**os.environ, "DVC_NO_ANALYTICS": "1", "DVC_SITE_CACHE_DIR": site, "DO_NOT_TRACK": "true"}
         command = [sys.executable, "-m", "dvc", "pull", "--force", target]
-        done = subprocess.run(command, cwd=source, env=environment, capture_output=True, text=True, check=False)
+        try:
+            done = subprocess.run(
+                command, cwd=source, env=environment, capture_output=True, text=True, timeout=_PULL_SECONDS, check=False
+            )
+        except subprocess.TimeoutExpired as error:
+            raise DataMismatch(
+                f"`dvc pull {target}` in {source} took over {_PULL_SECONDS} s and was ended; is its remote reachable?"
+            ) from error
     if done.returncode != 0:
         raise DataMismatch(f"`dvc pull {target}` in {source} failed ({done.returncode}): {done.stderr.strip()[-1000:]}")

@@ -1,6 +1,7 @@
 """An S3 that is gone for a while is waited for; one that stays away, or hangs, ends in an error of stated length."""
 
 import random
+import subprocess
 import threading
 import time
 from datetime import UTC, datetime, timedelta
@@ -10,8 +11,10 @@ import pytest
 
 from models.object_store import BRIEF, PATIENT, Patience
 from models.store import StoreError, fetch, put, write_bytes
+from pipelines import data
 from pipelines.checkpoint import Checkpoint
 from pipelines.cluster.store_rights import Role
+from pipelines.errors import DataMismatch
 from services.drift.assess import assess
 from services.drift.requests import parse
 from services.drift.sources import Sources
@@ -64,6 +67,20 @@ def test_bundle_is_given_up_in_time_and_nothing_is_left(
         fetch(URI, tmp_path / "cache" / "bundle", bundle.digest, patience=SHORT)
     assert time.monotonic() - began < bound(SHORT)
     assert not list((tmp_path / "cache").glob("*"))
+
+
+def test_data_that_hang_are_given_up(
+    gateway: Gateway, acting: Acting, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    acting.as_(Role.TRAINING)
+    monkeypatch.setattr(data, "_PULL_SECONDS", 15)
+    (tmp_path / "data.dvc").write_text(f"outs:\n- md5: {'0' * 32}.dir\n  path: data\n")
+    (tmp_path / ".dvc").mkdir()
+    (tmp_path / ".dvc/config").write_text("[core]\n    remote = s3\n['remote \"s3\"']\n    url = s3://mainline-data\n")
+    subprocess.run(["git", "init", "-q"], cwd=tmp_path, check=True)
+    gateway.hold()
+    with pytest.raises(DataMismatch, match=r"took over 15 s and was ended; is its remote reachable\?"):
+        data.pull(tmp_path, "a.csv", tmp_path / "out")
 
 
 def test_the_judge_decides_nothing_while_the_log_hangs(gateway: Gateway, acting: Acting, tmp_path: Path) -> None:
