@@ -11,7 +11,7 @@ from collections.abc import Mapping
 
 import pytest
 
-from pipelines.kube import WORKFLOW
+from pipelines.kube import WORKFLOW, Object
 from tests.e2e.figures import Figures
 from tests.e2e.forge import Forge
 from tests.e2e.given import Cluster
@@ -19,13 +19,13 @@ from tests.e2e.reaching import Ways
 from tests.e2e.waiting import NotYet, until
 from tests.e2e.workflow_view import Workflow
 
-pytestmark = pytest.mark.e2e
 _PUSH = "http://argo-server.argo.svc:2746/api/v1/events/delivery/push"
 _BINDING = ("argoproj.io/v1alpha1", "WorkflowEventBinding")
 # Every two minutes, and the seconds of its own pod.
 _RECONCILED_SECONDS = 200
 
 
+@pytest.mark.e2e
 @pytest.mark.parametrize("way", ["unsigned", "signed by another", "signature of another body", "token of another"])
 def test_an_event_that_nobody_known_sent_starts_nothing(cluster: Cluster, ways: Ways, forge: Forge, way: str) -> None:
     body = _event(forge.pull(), "refs/heads/main")
@@ -43,6 +43,7 @@ def test_an_event_that_nobody_known_sent_starts_nothing(cluster: Cluster, ways: 
     assert _dispatches(cluster) == before
 
 
+@pytest.mark.e2e
 def test_a_second_delivery_of_a_push_is_harmless(cluster: Cluster, ways: Ways, forge: Forge) -> None:
     commit, branch = _changed(forge, "story/twice"), "story/twice"
     forge.push(branch)
@@ -60,6 +61,27 @@ def test_a_second_delivery_of_a_push_is_harmless(cluster: Cluster, ways: Ways, f
     assert not [each for each in forge.pull_requests() if commit[:12] in each.body], "a branch's model is not proposed"
 
 
+@pytest.mark.full
+def test_two_quick_pushes_train_one_after_the_other_and_the_later_is_proposed(cluster: Cluster, forge: Forge) -> None:
+    commits = []
+    for _ in range(2):
+        commits.append(_changed(forge, "main"))
+        forge.push()
+    trained = [Workflow(cluster, "training", f"iris-{commit[:12]}").wait_succeeded(seconds=420) for commit in commits]
+    ended, began = trained[0]["status"]["finishedAt"], _first_node(trained[1])
+    assert ended <= began, "one training of a model at a time, in the order of history"
+
+    def newest() -> None:
+        told = [each.branch for each in forge.pull_requests() if each.branch.startswith("propose/staging/iris/")]
+        text = forge.git("show", f"origin/{told[0]}:kustomize/overlays/staging/iris/release.yaml") if told else ""
+        if len(told) != 1 or commits[1] not in text:
+            raise NotYet(f"open are {told}")
+
+    forge.pull()
+    until("one proposal, of the later commit", newest, seconds=60)
+
+
+@pytest.mark.e2e
 def test_a_push_that_no_webhook_told_is_trained(cluster: Cluster, forge: Forge, figures: Figures) -> None:
     push = cluster.kube.get(_BINDING, "push", "delivery")
     assert push is not None
@@ -74,6 +96,12 @@ def test_a_push_that_no_webhook_told_is_trained(cluster: Cluster, forge: Forge, 
     finally:
         _select(cluster, selector)
     workflow.wait_succeeded(seconds=300)
+
+
+def _first_node(workflow: Object) -> str:
+    """When its first step began."""
+    nodes = workflow["status"]["nodes"].values()
+    return min(str(each["startedAt"]) for each in nodes if each["type"] == "Pod")
 
 
 def _changed(forge: Forge, branch: str) -> str:
