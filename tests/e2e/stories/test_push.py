@@ -72,12 +72,12 @@ def test_two_quick_pushes_train_one_after_the_other_and_the_later_is_proposed(cl
     assert ended <= began, "one training of a model at a time, in the order of history"
 
     def newest() -> None:
+        forge.pull()
         told = [each.branch for each in forge.pull_requests() if each.branch.startswith("propose/staging/iris/")]
         text = forge.git("show", f"origin/{told[0]}:kustomize/overlays/staging/iris/release.yaml") if told else ""
         if len(told) != 1 or commits[1] not in text:
             raise NotYet(f"open are {told}")
 
-    forge.pull()
     until("one proposal, of the later commit", newest, seconds=60)
 
 
