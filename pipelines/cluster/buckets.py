@@ -48,6 +48,7 @@ def _client(store: Store, address: str) -> Any:
     config = Config(
         retries={"max_attempts": _TRIES, "mode": "standard"},
         s3={"addressing_style": "path"},
+        proxies={},  # a forwarded port of this machine
         request_checksum_calculation=checksums,
         response_checksum_validation=checksums,
     )

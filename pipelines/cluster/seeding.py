@@ -15,7 +15,7 @@ from models.errors import MainlineError
 from pipelines.build import build_overlay
 from pipelines.cluster import secrets
 from pipelines.cluster.buckets import holds
-from pipelines.cluster.gitea import PERSON_SCOPES, ROBOT_SCOPES, Gitea, token_works
+from pipelines.cluster.gitea_setup import PERSON_SCOPES, ROBOT_SCOPES, GiteaSetup, token_works
 from pipelines.cluster.kubectl import Kubectl
 from pipelines.cluster.secrets import PERSON, ROBOT, Store
 from pipelines.cluster.seed_commit import seed
@@ -23,6 +23,7 @@ from pipelines.data import data_md5
 
 Say = Callable[[str], None]
 OWNER = REPOSITORY = "mainline"
+_HERE = "127.0.0.1"  # forwarded ports are this machine's: no proxy leads there
 _DATA = "mainline-data"
 EVENTS = "https://argo-server.argo.svc:2746/api/v1/events/delivery/push"
 _AUTHOR = {
@@ -52,7 +53,7 @@ def ensure_accounts(kubectl: Kubectl, address: str, accounts: Accounts) -> Accou
     Args:
         address: the forge, as it is reached from here.
     """
-    person = Gitea(address, PERSON, accounts.person_password)
+    person = GiteaSetup(address, PERSON, accounts.person_password)
     if not person.login_works():
         # the first account can only be made beside the forge; its password goes through standard input
         script = (
@@ -63,7 +64,7 @@ def ensure_accounts(kubectl: Kubectl, address: str, accounts: Accounts) -> Accou
         command = ("-n", "forge", "exec", "-i", "deploy/gitea", "--", "sh", "-c", script)
         kubectl.run(*command, given=f"{accounts.person_password}\n")
     person.ensure_user(ROBOT, accounts.robot_password)
-    robot = Gitea(address, ROBOT, accounts.robot_password)
+    robot = GiteaSetup(address, ROBOT, accounts.robot_password)
     return Accounts(
         accounts.person_password,
         accounts.robot_password,
@@ -78,7 +79,7 @@ def ensure_repository(address: str, accounts: Accounts, webhook_secret: str, *, 
     Args:
         push: fills the repository at a URL; its commit starts nothing, since the webhook comes after it.
     """
-    person = Gitea(address, PERSON, accounts.person_password)
+    person = GiteaSetup(address, PERSON, accounts.person_password)
     name = f"{OWNER}/{REPOSITORY}"
     person.ensure_repository(OWNER, REPOSITORY)
     person.ensure_writer(name, ROBOT)
@@ -128,6 +129,7 @@ def push_data(root: Path, store: Store, address: str, *, say: Say) -> None:
             **os.environ,
             **secrets.object_store(store),
             "AWS_ENDPOINT_URL": address,
+            "NO_PROXY": _HERE,
             "DVC_NO_ANALYTICS": "1",
             "DVC_SITE_CACHE_DIR": str(Path(scratch) / "site"),
         }
@@ -137,7 +139,7 @@ def push_data(root: Path, store: Store, address: str, *, say: Say) -> None:
     say(f"store: the data of data.dvc are in s3://{_DATA}")
 
 
-def _token(account: Gitea, known: str, scopes: tuple[str, ...]) -> str:
+def _token(account: GiteaSetup, known: str, scopes: tuple[str, ...]) -> str:
     return known if known and token_works(account.address, known) else account.token("mainline", scopes)
 
 
@@ -145,7 +147,7 @@ def _credentials(password: str) -> dict[str, str]:
     """git's environment for a push over http: neither its arguments nor a file holds the password."""
     helper = '!f() { echo "username=$MAINLINE_USER"; echo "password=$MAINLINE_PASSWORD"; }; f'
     settings = {"credential.helper": helper, "core.hooksPath": os.devnull}
-    environment = {"GIT_CONFIG_COUNT": str(len(settings)), "GIT_TERMINAL_PROMPT": "0"}
+    environment = {"GIT_CONFIG_COUNT": str(len(settings)), "GIT_TERMINAL_PROMPT": "0", "NO_PROXY": _HERE}
     for number, (key, value) in enumerate(settings.items()):
         environment |= {f"GIT_CONFIG_KEY_{number}": key, f"GIT_CONFIG_VALUE_{number}": value}
     return {**environment, "MAINLINE_USER": PERSON, "MAINLINE_PASSWORD": password}
