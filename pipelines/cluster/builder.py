@@ -104,6 +104,8 @@ class Builder:
             options += ["--layers", "--timestamp=0"]
             options += ["--tls-verify=false"] if order.plain_http else []
         if self.name == "buildah":
+            # without the first, 1.28 leaves a container behind for each stage that is mounted
+            options += ["--force-rm"]
             # chroot needs no OCI runtime, and so also works within a container
             options += [f"--isolation={os.environ.get('BUILDAH_ISOLATION') or 'chroot'}"]
         for name, value in arguments.items():
