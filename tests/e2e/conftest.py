@@ -11,6 +11,8 @@ import pytest
 from models.release import read_release
 from tests.e2e import given, logs
 from tests.e2e.figures import FOLDER, Figures
+from tests.e2e.flows import conntrack
+from tests.e2e.flows.recorder import Recorder, recording
 from tests.e2e.forge import Forge
 from tests.e2e.reaching import Ways
 from tests.e2e.table import Scenario, table
@@ -49,7 +51,25 @@ def _place(item: pytest.Item) -> int:
 
 
 @pytest.fixture(scope="session")
-def cluster() -> given.Cluster:
+def heard() -> Iterator[Recorder | None]:
+    """Listens to the connections of the cluster's nodes from the suite's beginning, where that can be done."""
+    if given.why_not() or conntrack.why_not():
+        yield None
+        return
+    with recording(given.given().kube, FOLDER / "flows") as found:
+        yield found
+
+
+@pytest.fixture(scope="session")
+def recorder(cluster: given.Cluster, heard: Recorder | None) -> Recorder:
+    """What the suite's connections were; skips where nobody could listen."""
+    if heard is None:
+        pytest.skip(conntrack.why_not())
+    return heard
+
+
+@pytest.fixture(scope="session")
+def cluster(heard: Recorder | None) -> given.Cluster:
     """The cluster; skips where none is given."""
     reason = given.why_not()
     if reason:
