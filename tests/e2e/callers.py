@@ -97,10 +97,14 @@ class Callers:
         until(f"namespace {LOAD_NAMESPACE}", look, seconds=60)
 
 
-def bodies(model: str, drift: float = 0.0, rows: int = ROWS) -> bytes:
-    """Rows of a model as its callers send them, from a fixed seed: gzipped, one a line."""
-    found = decode(traffic_rows(model, drift, rows, np.random.default_rng(0)), load_features(model))
-    return gzip.compress(b"\n".join(json.dumps(row).encode() for row in found), mtime=0)
+def rows(model: str, drift: float = 0.0, count: int = ROWS) -> list[dict[str, object]]:
+    """Rows of a model as its callers send them, from a fixed seed."""
+    return decode(traffic_rows(model, drift, count, np.random.default_rng(0)), load_features(model))
+
+
+def bodies(model: str, drift: float = 0.0) -> bytes:
+    """The same as load.py reads them: gzipped, one a line."""
+    return gzip.compress(b"\n".join(json.dumps(row).encode() for row in rows(model, drift)), mtime=0)
 
 
 def _pod(name: str, image: str, command: list[str]) -> Object:

@@ -7,7 +7,7 @@ import time
 import pytest
 
 from models.release import release_path
-from tests.e2e.callers import Callers, bodies
+from tests.e2e.callers import Callers, rows
 from tests.e2e.figures import Figures
 from tests.e2e.forge import Forge
 from tests.e2e.given import Cluster
@@ -57,7 +57,7 @@ def test_a_push_trains_and_merges_promote(
     figures.note("train", "push_to_production_seconds", time.time() - pushed)
 
     # an answer walks back to the commit and to who approved it, and the alias follows
-    (row,) = json.loads(f"[{bodies(MODEL, rows=1).decode()}]")
+    (row,) = rows(MODEL, count=1)
     answer = cluster.call(f"{MODEL}-production", "services/serving:http", "predict", row)
     walk = json.loads(releases.mainline("lineage", answer["digest"], "--json"))
     assert commit in walk.values()
