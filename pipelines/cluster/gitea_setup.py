@@ -18,6 +18,8 @@ _SECONDS = 30.0
 _DIRECT = build_opener(ProxyHandler({}))
 # What the robot does: push branches, open and close pull requests, comment on them.
 ROBOT_SCOPES = ("write:repository", "write:issue", "read:user", "read:organization")
+# What fetches a commit, and no more.
+SOURCE_SCOPES = ("read:repository", "read:user")
 PERSON_SCOPES = ("write:repository", "write:issue", "write:user", "write:organization", "write:admin")
 
 

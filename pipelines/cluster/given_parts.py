@@ -50,5 +50,8 @@ def given_parts(environment: Mapping[str, str]) -> Given:
     key, hidden, region = (environment[name] for name in _STORE)
     store = Store(environment.get("AWS_ENDPOINT_URL", ""), region, key, hidden)
     url, token, username, repository = (environment[f"MAINLINE_FORGE_{name}"] for name in FORGE)
-    forge = secrets.forge_secrets(url=url, token=token, username=username, repository=repository)
+    source_token = environment.get("MAINLINE_FORGE_SOURCE_TOKEN", token)  # one that may only read, where there is one
+    forge = secrets.forge_secrets(
+        url=url, token=token, source_token=source_token, username=username, repository=repository
+    )
     return Given(dict.fromkeys(Role, store), forge, environment[DATABASE])

@@ -88,6 +88,7 @@ def own_forge(kubectl: Kubectl, root: Path, *, serving: str, say: Say) -> Forge:
         secrets.forge_secrets(
             url=f"{secrets.FORGE_ADDRESS}/api/v1",
             token=accounts.robot_token,
+            source_token=accounts.source_token,
             username=ROBOT,
             repository=f"{secrets.FORGE_ADDRESS}/{OWNER}/{REPOSITORY}.git",
         ),
@@ -115,7 +116,8 @@ def source_secret(kubectl: Kubectl, name: str, namespace: str, make: Callable[[]
 
 
 def _accounts(data: Mapping[str, str]) -> Accounts:
-    return Accounts(data[PERSON], data[ROBOT], data.get(f"{PERSON}-token", ""), data.get(f"{ROBOT}-token", ""))
+    person, robot, source = (data.get(f"{name}-token", "") for name in (PERSON, ROBOT, "source"))
+    return Accounts(data[PERSON], data[ROBOT], person, robot, source)
 
 
 def _written(accounts: Accounts) -> dict[str, str]:
@@ -124,6 +126,7 @@ def _written(accounts: Accounts) -> dict[str, str]:
         ROBOT: accounts.robot_password,
         f"{PERSON}-token": accounts.person_token,
         f"{ROBOT}-token": accounts.robot_token,
+        "source-token": accounts.source_token,
     }
 
 

@@ -112,11 +112,13 @@ def store_secrets(stores: Mapping[Role, Store], serving: Sequence[str]) -> list[
     return found
 
 
-def forge_secrets(*, url: str, token: str, username: str, repository: str) -> list[dict[str, object]]:
+def forge_secrets(
+    *, url: str, token: str, source_token: str, username: str, repository: str
+) -> list[dict[str, object]]:
     """The forge's Secrets: `mainline-forge` for who proposes, `mainline-source` for who only fetches a commit."""
     data = {"url": url, "token": token, "username": username, "repository": repository}
     found = [secret("mainline-forge", place, data) for place in FORGE_NAMESPACES]
-    return [*found, secret("mainline-source", "training", {"username": username, "password": token})]
+    return [*found, secret("mainline-source", "training", {"username": username, "password": source_token})]
 
 
 def notification_secret(token: str) -> dict[str, object]:

@@ -15,7 +15,7 @@ from models.errors import MainlineError
 from pipelines.build import build_overlay
 from pipelines.cluster import secrets
 from pipelines.cluster.buckets import holds
-from pipelines.cluster.gitea_setup import PERSON_SCOPES, ROBOT_SCOPES, GiteaSetup, token_works
+from pipelines.cluster.gitea_setup import PERSON_SCOPES, ROBOT_SCOPES, SOURCE_SCOPES, GiteaSetup, token_works
 from pipelines.cluster.kubectl import Kubectl
 from pipelines.cluster.secrets import PERSON, ROBOT, Store
 from pipelines.cluster.seed_commit import seed
@@ -39,12 +39,13 @@ class SeedingFailed(MainlineError):  # noqa: N818  (what happened)
 
 @dataclass(frozen=True)
 class Accounts:
-    """The forge's accounts: their passwords, and tokens once they were made."""
+    """The forge's accounts: their passwords, and tokens once they were made; `source` may only read."""
 
     person_password: str
     robot_password: str
     person_token: str = ""
     robot_token: str = ""
+    source_token: str = ""
 
 
 def ensure_accounts(kubectl: Kubectl, address: str, accounts: Accounts) -> Accounts:
@@ -68,8 +69,9 @@ def ensure_accounts(kubectl: Kubectl, address: str, accounts: Accounts) -> Accou
     return Accounts(
         accounts.person_password,
         accounts.robot_password,
-        _token(person, accounts.person_token, PERSON_SCOPES),
-        _token(robot, accounts.robot_token, ROBOT_SCOPES),
+        _token(person, accounts.person_token, "mainline", PERSON_SCOPES),
+        _token(robot, accounts.robot_token, "mainline", ROBOT_SCOPES),
+        _token(robot, accounts.source_token, "source", SOURCE_SCOPES),
     )
 
 
@@ -139,8 +141,8 @@ def push_data(root: Path, store: Store, address: str, *, say: Say) -> None:
     say(f"store: the data of data.dvc are in s3://{_DATA}")
 
 
-def _token(account: GiteaSetup, known: str, scopes: tuple[str, ...]) -> str:
-    return known if known and token_works(account.address, known) else account.token("mainline", scopes)
+def _token(account: GiteaSetup, known: str, name: str, scopes: tuple[str, ...]) -> str:
+    return known if known and token_works(account.address, known) else account.token(name, scopes)
 
 
 def _credentials(password: str) -> dict[str, str]:

@@ -73,14 +73,16 @@ def test_the_webhooks_secret_is_in_argos_own_form_under_its_account() -> None:
 
 
 def test_who_fetches_a_commit_and_who_proposes_read_different_secrets() -> None:
-    found = secrets.forge_secrets(url="http://f/api/v1", token="t", username="robot", repository="http://f/a/b.git")
+    found = secrets.forge_secrets(
+        url="http://f/api/v1", token="t", source_token="r", username="robot", repository="http://f/a/b.git"
+    )
     assert names(found) == {
         ("training", "mainline-forge"),
         ("delivery", "mainline-forge"),
         ("training", "mainline-source"),
     }
     source = secrets.decoded(found[-1])
-    assert source == {"username": "robot", "password": "t"}
+    assert source == {"username": "robot", "password": "r"}
 
 
 def test_a_secret_reads_back_as_it_was_written() -> None:
