@@ -8,11 +8,10 @@ from contextlib import contextmanager
 import pytest
 
 from pipelines.kube import Object
-from tests.e2e.given import DEPLOYMENT, OURS, POD, ROOT, Cluster, kubeconfig
+from tests.e2e.given import DEPLOYMENT, NODE, OURS, POD, ROOT, Cluster, kubeconfig
 from tests.e2e.waiting import NotYet, say, until
 
 _SCRIPT = ROOT / "tests" / "e2e" / "cluster" / "cluster.sh"
-NODE = ("v1", "Node")
 _BACK_SECONDS = 180
 
 

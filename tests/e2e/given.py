@@ -27,6 +27,7 @@ _PATIENCE_SECONDS = 15
 POD = ("v1", "Pod")
 SECRET = ("v1", "Secret")
 NAMESPACE = ("v1", "Namespace")
+NODE = ("v1", "Node")
 DEPLOYMENT = ("apps/v1", "Deployment")
 WORKFLOW = kube.WORKFLOW
 
@@ -86,7 +87,17 @@ class Cluster:
             KubeFailed: no answer, or any status but 200.
         """
         url = f"/api/v1/namespaces/{quote(namespace)}/{what}/proxy/{path.lstrip('/')}"
-        url += f"?{urlencode(query)}" if query else ""
+        return self._proxied(f"{url}?{urlencode(query)}" if query else url, body)
+
+    def call_node(self, node: str, path: str) -> Any:
+        """The JSON with which a node's kubelet answers.
+
+        Raises:
+            KubeFailed: no answer, or any status but 200.
+        """
+        return self._proxied(f"/api/v1/nodes/{quote(node)}/proxy/{path.lstrip('/')}", None)
+
+    def _proxied(self, url: str, body: object) -> Any:
         headers = {"Accept": "application/json", "Content-Type": "application/json"}
         method = "GET" if body is None else "POST"
         api = self.kube.api
@@ -95,9 +106,9 @@ class Cluster:
             answer = api.call_api(*request, _request_timeout=_PATIENCE_SECONDS)
             text = answer.response.read() if answer.response is not None else b""
         except (ApiException, HTTPError, OSError) as err:
-            raise KubeFailed(f"{namespace}/{what}: {err}") from err
+            raise KubeFailed(f"{url}: {err}") from err
         if answer.status != 200:
-            raise KubeFailed(f"{namespace}/{what}/{path}: {answer.status}: {text[:300]!r}", answer.status or 0)
+            raise KubeFailed(f"{url}: {answer.status}: {text[:300]!r}", answer.status or 0)
         return json.loads(text)
 
     def kubectl(self, *arguments: str, given: str | None = None) -> str:
