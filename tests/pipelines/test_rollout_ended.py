@@ -5,6 +5,7 @@ import subprocess
 import threading
 from collections.abc import Iterator
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from typing import Any
@@ -23,6 +24,7 @@ from pipelines.standing import Ending, standings
 from tests.kustomize.conftest import released
 from tests.pipelines.shelf import Shelf
 
+NOW = datetime(2026, 11, 21, 20, 0, tzinfo=UTC)
 NAMESPACE, PATH = "iris-staging", release_path("staging", "iris")
 BRANCH = "revert/staging/iris/2"
 
@@ -86,7 +88,8 @@ def shelf(origin: Path, report: str) -> Shelf:
     for number, pod_hash in ((1, "one"), (2, "two")):
         found.put(replica_set(version(number), pod_hash))
     message = 'Rollout aborted update to revision 2: Step-based analysis: Metric "latency" assessed Failed'
-    condition = {"type": "Progressing", "reason": "RolloutAborted", "message": message}
+    at = "2026-11-21T19:00:00Z"
+    condition = {"type": "Progressing", "reason": "RolloutAborted", "message": message, "lastUpdateTime": at}
     found.put(rollout(stableRS="one", currentPodHash="two", abort=True, phase="Degraded", conditions=[condition]))
     found.put(analysis("serving-two-2-1", report, {"enough-samples": ("Successful", "[210]")}))
     found.put(
@@ -280,7 +283,14 @@ def test_the_reconciler_finds_what_nobody_told_once(shelf: Shelf, origin: Path) 
     ids=["new", "under way", "first pods not ready", "completed", "aborted"],
 )
 def test_what_has_ended_is_read_off_the_status(status: dict[str, Any], found: tuple[Ending, str] | None) -> None:
-    assert unnoted(rollout(**status)) == found
+    assert unnoted(rollout(**status), NOW) == found
+
+
+def test_who_was_told_of_an_ending_is_given_time_to_note_it() -> None:
+    condition = {"type": "Progressing", "lastUpdateTime": "2026-11-21T19:59:00Z"}
+    ending = rollout(currentPodHash="two", stableRS="one", abort=True, conditions=[condition])
+    assert unnoted(ending, NOW) is None
+    assert unnoted(ending, NOW + timedelta(minutes=1)) == (Ending.ABORTED, "two")
 
 
 def test_one_rollout_s_problem_does_not_keep_another_waiting(shelf: Shelf, origin: Path) -> None:
