@@ -9,6 +9,7 @@ from tests.e2e.views import Run, View, run_of, said, told, view_of
 from tests.e2e.waiting import NotYet, until
 
 NAME = "serving"
+OUTCOME = "mainline.dev/outcome"
 HASH = "rollouts-pod-template-hash"
 REPLICA_SET = ("apps/v1", "ReplicaSet")
 TEMPLATE = ("argoproj.io/v1alpha1", "AnalysisTemplate")
@@ -30,6 +31,18 @@ class Rollout:
         if found is None:
             raise NotYet(f"no Rollout {NAME} in {self.namespace}")
         return view_of(found)
+
+    def wait_outcome(self, release: Release, ended: str, *, seconds: float) -> dict[str, str]:
+        """The Rollout's annotations, once they tell how a release ended: completed or aborted."""
+
+        def look() -> dict[str, str]:
+            found = self.cluster.kube.get(ROLLOUT, NAME, self.namespace) or {"metadata": {}}
+            told: dict[str, str] = found["metadata"].get("annotations", {})
+            if told.get(OUTCOME) != f"version {release.version}, attempt {release.attempt}: {ended}":
+                raise NotYet(f"{OUTCOME}: {told.get(OUTCOME)}")
+            return told
+
+        return until(f"{self.namespace} tells that {said(release)} {ended}", look, seconds=seconds)
 
     def runs(self, pod_hash: str) -> list[Run]:
         """The AnalysisRuns of a revision, oldest first."""

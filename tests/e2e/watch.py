@@ -60,10 +60,12 @@ class Watch:
         request = self.releases.forge.wait_pull_request(branch, seconds=120)
         for gate in gates:
             assert gate in request.body, f"{branch}: the evidence does not name {gate}:\n{request.body}"
+        rollout = self.releases.rollout(release.model, self.environment)
+        told = rollout.wait_outcome(release, "aborted", seconds=30)
+        assert told["mainline.dev/evidence"].startswith("s3://")
         merged = self.releases.forge.merge(request)
         restored = self.releases.current(release.model, self.environment)
         assert restored == stable.release, f"the revert does not restore the former release: {restored}"
-        rollout = self.releases.rollout(release.model, self.environment)
         rollout.wait_promoted(stable.release, seconds=RECOVERY_SECONDS)
         self._note("revert_merge_to_healthy_seconds", time.time() - merged.done)
 

@@ -6,7 +6,6 @@ import time
 
 import pytest
 
-from models.release import release_path
 from tests.e2e.callers import Callers, rows
 from tests.e2e.figures import Figures
 from tests.e2e.forge import Forge
@@ -48,9 +47,9 @@ def test_a_push_trains_and_merges_promote(
     figures.note("train", "push_to_staging_seconds", time.time() - pushed)
 
     # `mainline promote` proposes it for production, the merge rolls it out as a canary
-    told = json.loads(releases.mainline("promote", MODEL, "--to", "production", "--json"))
+    proposed = json.loads(releases.mainline("promote", MODEL, "--to", "production", "--json"))
     watch = Watch("canary", releases, traffic, figures)
-    merged = forge.merge(forge.open_pull_request(told["branch"], told["title"]))
+    merged = forge.merge(forge.open_pull_request(proposed["branch"], proposed["title"]))
     released = Released(releases.current(MODEL), merged)
     assert released.digest == version.digest
     watch.promoted(released)
@@ -63,8 +62,9 @@ def test_a_push_trains_and_merges_promote(
     assert commit in walk.values()
     approver = forge.git("show", "--no-patch", "--format=%an <%ae>", merged.commit)
     assert any(approver in found for found in walk.values()), f"{approver} is not in {walk}"
+    told = releases.rollout(MODEL).wait_outcome(released.release, "completed", seconds=90)
+    assert (told["mainline.dev/approver"], told["mainline.dev/merge-commit"]) == (approver, merged.commit)
     Registry(releases.stores).wait_alias(MODEL, "production", version.number, seconds=90)
-    assert forge.git("log", "-1", "--format=%H", "--", release_path("production", MODEL))
 
     if first - pushed > FIRST_PROCESS_SECONDS:
         pytest.fail(f"push to first process: {first - pushed:.1f} s, must be at most {FIRST_PROCESS_SECONDS} s")
