@@ -6,6 +6,7 @@ Only reads git. A merge counts for the person who merged (the approver), the com
 from dataclasses import dataclass
 from pathlib import Path
 
+from models.errors import ConfigError
 from models.release import release_path
 from pipelines.overlays import ENVIRONMENTS
 from pipelines.source import git
@@ -67,6 +68,21 @@ def approvals(root: Path, model: str, digest: str, *, branch: str = "HEAD") -> l
             if digest in git(root, "show", f"{commit}:{path}"):
                 found.append(Approval(environment, commit, approver, at, subject, _proposer(root, parents, approver)))
     return found
+
+
+def last_change(root: Path, environment: str, model: str, *, branch: str = "HEAD") -> Approval:
+    """Who let in what the environment's release.yaml says: the version, its image, its attempt; whichever came last.
+
+    Raises:
+        ConfigError: the branch has no such file.
+    """
+    path = release_path(environment, model)
+    line = git(root, "log", "-1", "--first-parent", "--diff-merges=first-parent", "--no-patch", f"--format={_FIELDS}",
+               branch, "--", path)  # fmt: skip
+    if not line:
+        raise ConfigError([f"{path}: {branch} has no such file: commit it first"])
+    commit, approver, at, subject, parents = line.split("\x1f")
+    return Approval(environment, commit, approver, at, subject, _proposer(root, parents, approver))
 
 
 def _proposer(root: Path, parents: str, approver: str) -> str:

@@ -11,7 +11,7 @@ import yaml
 
 from models.errors import GateClosed
 from models.release import read_release, release_path
-from pipelines.approvals import approvals
+from pipelines.approvals import approvals, last_change
 from pipelines.build import Object
 
 _PREFIX = "mainline.dev/"
@@ -30,7 +30,7 @@ def deployed(built: Sequence[Object], root: Path, environment: str, model: str) 
             f"{model} version {release.version} ({release.digest}): no commit on this branch released it to "
             f"{environment}: commit or merge release.yaml first, a cluster runs what git says"
         )
-    entry = found[0]
+    entry = last_change(root, environment, model)
     known = {
         "approver": entry.approver,
         "merge-commit": entry.commit,

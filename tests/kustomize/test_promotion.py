@@ -2,6 +2,7 @@
 
 import subprocess
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -94,6 +95,13 @@ def test_who_let_a_release_in_stands_on_the_rollout_and_not_in_its_pods(
     assert annotations["mainline.dev/proposed-by"] == "Machine <machine@example.org>"
     assert annotations["mainline.dev/approver"] == git(scratch, "show", "-s", "--format=%an <%ae>")
     assert set(plain["metadata"]["annotations"]) <= set(annotations)  # type: ignore[index]
+    # another image or attempt of the same version has an approver of its own
+    another = replace(release_of("iris"), attempt="2")
+    (scratch / release_path("staging", "iris")).write_text(render_release(another), encoding="utf-8")
+    git(scratch, "commit", "-qam", "again", "--author", "Heidi <heidi@example.org>")
+    assert main(["--root", str(scratch), "--env", "staging", "--model", "iris", "--cluster"]) == 0
+    again = rollout(objects(capsys.readouterr().out))["metadata"]["annotations"]  # type: ignore[index]
+    assert again["mainline.dev/approver"] == "Heidi <heidi@example.org>"
 
 
 def test_overlay_that_does_not_build_is_said_with_kustomizes_words(
