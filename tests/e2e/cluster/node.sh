@@ -129,11 +129,8 @@ node_cgroups() { # N
 }
 
 node() { # N: up to where its kubelet runs
-  local n=$1 kubelet labels
-  labels=topology.kubernetes.io/zone=zone-$n
-  if [ "$n" = "$GPU_NODE" ]; then labels=$labels,nvidia.com/gpu.present=true; fi
-  kubelet=$DIR/kubelet/$n # not under $STATE: a socket of a volume plugin must fit in 108 characters
-  mkdir -p "$RUN/$n" "$STATE/$n" "$kubelet" "$DIR/containerd/$n"
+  local n=$1
+  mkdir -p "$RUN/$n" "$STATE/$n" "$DIR/containerd/$n"
   node_identity "$n"
   node_network "$n"
   node_cgroups "$n"
@@ -141,13 +138,25 @@ node() { # N: up to where its kubelet runs
   kubelet_config "$n"
   start "containerd-$n" nsenter --net="/run/netns/$(netns "$n")" containerd --config "$STATE/$n/containerd.toml"
   wait_for 20 "containerd of node $n" ctr -a "$RUN/$n/containerd.sock" version
-  start "kubelet-$n" nsenter --net="/run/netns/$(netns "$n")" kubelet --config="$STATE/$n/kubelet.yaml" \
-    --kubeconfig="$CONF/kubelet-$n.kubeconfig" --hostname-override="$(node_name "$n")" --node-ip="$(node_ip "$n")" --root-dir="$kubelet" --node-labels="$labels"
+  kubelet "$n"
   start "proxy-$n" nsenter --net="/run/netns/$(netns "$n")" kube-proxy --config="$STATE/$n/proxy.yaml"
 }
 
+kubelet() { # N
+  local n=$1 labels=topology.kubernetes.io/zone=zone-$1 folder=$DIR/kubelet/$1 # short: sockets of volume plugins lie below it
+  if [ "$n" = "$GPU_NODE" ]; then labels=$labels,nvidia.com/gpu.present=true; fi
+  mkdir -p "$folder"
+  start "kubelet-$n" nsenter --net="/run/netns/$(netns "$n")" kubelet --config="$STATE/$n/kubelet.yaml" \
+    --kubeconfig="$CONF/kubelet-$n.kubeconfig" --hostname-override="$(node_name "$n")" --node-ip="$(node_ip "$n")" --root-dir="$folder" --node-labels="$labels"
+}
+
+is_ready() { # N: a kubelet gives up where containerd still reads what it kept from before, and is started again
+  kubelet "$1"
+  kc wait --for=condition=Ready "node/$(node_name "$1")" --timeout=1s
+}
+
 node_ready() { # N
-  wait_for 90 "node $1" kc wait --for=condition=Ready "node/$(node_name "$1")" --timeout=1s
+  wait_for 90 "node $1" is_ready "$1"
   if [ "$1" = "$GPU_NODE" ]; then gpu "$1"; fi
   say "$(node_name "$1") ready"
 }
