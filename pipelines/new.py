@@ -19,7 +19,7 @@ from models.release import read_release, release_path
 from models.spec import load_model
 from pipelines.environments import write_environments
 from pipelines.infer_spec import Inferred
-from pipelines.overlays import ENVIRONMENTS, kustomize_files
+from pipelines.overlays import ENVIRONMENTS, images, kustomize_files
 from pipelines.split import held_out_mask
 from pipelines.starter import files
 from pipelines.starter.gates import classification_limits, regression_limits
@@ -71,6 +71,9 @@ def new(root: Path, *, name: str, task: str, target: str, data_file: Path) -> Ma
         data = f"data/{name}{data_file.suffix}"
         (staged / "data").mkdir()
         write_table(inferred.table, staged / data)
+        for path, text in kustomize_files(name, images(root, besides=name)).items():
+            (staged / path).parent.mkdir(parents=True, exist_ok=True)
+            (staged / path).write_text(text, encoding="utf-8")
         _write_model(staged, name, task, data, target, classes, inferred, source=data_file.name)
         overlays = [str(Path(release_path(environment, name)).parent) for environment in ENVIRONMENTS]
         for overlay in overlays:
@@ -106,15 +109,12 @@ def name_problems(root: Path, name: str) -> list[str]:
 def _write_model(
     staged: Path, name: str, task: str, data: str, target: str, classes: list[str], inferred: Inferred, *, source: str
 ) -> None:
-    """The files of models/<name> and both overlays under `staged`, such that validation passes.
+    """The files of models/<name> under `staged`, such that validation passes; its kustomization is there already.
 
     Raises:
         ConfigError: validation refuses the table for more than a feature that gives the target away.
     """
     folder = staged / "models" / name
-    for path, text in kustomize_files(name).items():
-        (staged / path).parent.mkdir(parents=True, exist_ok=True)
-        (staged / path).write_text(text, encoding="utf-8")
     while True:
         report = _declare(staged, name, task, data, target, classes, inferred)
         leaking = {finding.subject: finding for finding in report.problems if finding.check == "leakage"}

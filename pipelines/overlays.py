@@ -3,23 +3,47 @@
 `mainline new` writes them; afterwards people edit the overlays, and proposals alone write `release.yaml`.
 """
 
-from models.release import release_path, render_release, unreleased
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+
+from models.release import THIS_MACHINE, read_release, release_path, render_release, unreleased
 
 ENVIRONMENTS = ("staging", "production")
 
 
-def kustomize_files(model: str) -> dict[str, str]:
+def kustomize_files(model: str, images: Mapping[str, str] | None = None) -> dict[str, str]:
     """Path from the repository's root to text: `models/<m>/kustomization.yaml` and both overlays, unreleased.
+
+    Args:
+        model: its name.
+        images: the serving image by environment; `this-machine` where it names none.
 
     Raises:
         ConfigError: the name is none that a model may have.
     """
-    released = render_release(unreleased(model))
     files = {f"models/{model}/kustomization.yaml": _component(model)}
     for environment in ENVIRONMENTS:
         files[f"kustomize/overlays/{environment}/{model}/kustomization.yaml"] = _overlay(model, environment)
-        files[release_path(environment, model)] = released
+        image = (images or {}).get(environment, THIS_MACHINE)
+        files[release_path(environment, model)] = render_release(replace(unreleased(model), image=image))
     return files
+
+
+def images(root: Path, *, besides: str) -> dict[str, str]:
+    """The serving image of each environment in which all models have the same one: what a new model starts with.
+
+    Args:
+        root: the checkout.
+        besides: a model that is not looked at.
+    """
+    found: dict[str, str] = {}
+    for environment in ENVIRONMENTS:
+        paths = (root / "kustomize" / "overlays" / environment).glob("*/release.yaml")
+        names = {read_release(path).image for path in paths if path.parent.name != besides}
+        if len(names) == 1:
+            found[environment] = names.pop()
+    return found
 
 
 def _component(model: str) -> str:
