@@ -5,7 +5,9 @@ What `make tools` put into `.tools/` may be a small script that calls kubectl, o
 
 import json
 import os
+import shutil
 import tempfile
+from collections.abc import Mapping
 from pathlib import Path
 
 from pipelines.tools.table import KUSTOMIZE
@@ -33,19 +35,35 @@ def put_kustomize(root: Path, say: Say) -> Path:
     if path.exists() and record.exists() and json.loads(record.read_text(encoding="utf-8")) == wanted:
         return path
     path.parent.mkdir(parents=True, exist_ok=True)
+    kept = _kept(wanted)
+    if not kept.exists():
+        kept.parent.mkdir(parents=True, exist_ok=True)
+        _get(versions, kept, say)
+    partial = path.with_suffix(".partial")
+    shutil.copyfile(kept, partial)
+    partial.chmod(0o755)
+    os.utime(partial, (0, 0))
+    os.replace(partial, path)
+    record.write_text(json.dumps(wanted), encoding="utf-8")
+    return path
+
+
+def _kept(wanted: Mapping[str, str]) -> Path:
+    """Where it is kept for other checkouts of this user: building it takes a minute."""
+    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+    return cache / "mainline" / f"kustomize-{wanted['version']}-{wanted['platform']}"
+
+
+def _get(versions: Mapping[str, str], kept: Path, say: Say) -> None:
     reasons = []
     for way in (from_release, from_module):
-        with tempfile.TemporaryDirectory(dir=path.parent, prefix="getting-") as scratch:
+        with tempfile.TemporaryDirectory(dir=kept.parent, prefix="getting-") as scratch:
             try:
                 way(KUSTOMIZE, versions, Path(scratch), say, linux())
             except ToolMissing as err:
                 reasons.append(str(err))
                 say(f"kustomize: {err}")
                 continue
-            program = Path(scratch) / KUSTOMIZE.name
-            program.chmod(0o755)
-            os.utime(program, (0, 0))
-            os.replace(program, path)
-            record.write_text(json.dumps(wanted), encoding="utf-8")
-        return path
+            os.replace(Path(scratch) / KUSTOMIZE.name, kept)
+        return
     raise ToolMissing(f"kustomize for the trainer's image could not be had: {'; '.join(reasons)}. Install Go")
