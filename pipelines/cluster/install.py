@@ -14,6 +14,7 @@ from pathlib import Path
 from pipelines.build import objects
 from pipelines.cluster import secrets
 from pipelines.cluster.given_parts import given_parts
+from pipelines.cluster.image_pulls import finish_pulls, start_pulls
 from pipelines.cluster.kinds import apply_kinds
 from pipelines.cluster.kubectl import Kubectl
 from pipelines.cluster.own_parts import own_forge, own_store, webhook_clients
@@ -28,6 +29,8 @@ PRODUCTION = "production"
 # Images of a cluster that has just been made are on their way: minutes on a slow line.
 _AVAILABLE_SECONDS = 600.0
 _TOKEN_SECONDS = 30.0
+# Images of pods that somebody waits for.
+_EVERYWHERE = ("serving", "trainer")
 # On everything that the installer applies of kustomize/platform.
 LABEL = "mainline.dev/platform"
 # First what would answer for a kind and is gone.
@@ -77,12 +80,16 @@ def install(root: Path, target: Target, *, say: Say) -> None:
         kubectl.apply([*given.secrets(serving), *order.running])
         webhook_clients(kubectl)
     else:
+        pulls = start_pulls(kubectl, [target.images[name] for name in _EVERYWHERE])
         store = own_store(kubectl)
         kubectl.apply([*secrets.store_secrets(store.roles, serving), *order.running])
         store.fill(root, BUCKETS, say=say)
         forge = own_forge(kubectl, root, serving=target.images["serving"], say=say)
         kubectl.apply(forge.secrets)
         templates = forge.configured(order.own)
+        if pulls:
+            say("waiting for the nodes to pull the trainer's and the server's images")
+            finish_pulls(kubectl)
     kubectl.apply([secrets.notification_secret(_notifier_token(kubectl))])
     kubectl.apply(templates)
     wait_available(kubectl, deployments(built), seconds=_AVAILABLE_SECONDS, say=say)
