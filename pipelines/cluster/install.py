@@ -33,10 +33,10 @@ _TOKEN_SECONDS = 30.0
 _EVERYWHERE = ("serving", "trainer")
 # On everything that the installer applies of kustomize/platform.
 LABEL = "mainline.dev/platform"
-# First what would answer for a kind and is gone.
+# First what would answer for a kind and is gone: no namespace ends while it is asked for and silent.
 _WHOLE_CLUSTER = ("apiservices", "namespaces", "clusterrolebindings", "clusterroles", "priorityclasses", "crds")
 # Deleted first, while their controllers can still finish what they own.
-_OWN_KINDS = ("rollouts.argoproj.io", "workflows.argoproj.io", "cronworkflows.argoproj.io")
+_OWN_KINDS = ("scaledobjects.keda.sh", "rollouts.argoproj.io", "workflows.argoproj.io", "cronworkflows.argoproj.io")
 
 
 @dataclass(frozen=True)
@@ -104,6 +104,7 @@ def uninstall(kubectl: Kubectl, *, say: Say) -> None:
     for kind in _WHOLE_CLUSTER:
         say(f"removing {kind}")
         kubectl.run("delete", kind, "-l", LABEL, "--timeout=300s")
+    kubectl.run("delete", "rolebindings", "-n", "kube-system", "-l", LABEL)
     say("the platform is gone")
 
 
