@@ -11,7 +11,7 @@ import time
 from collections.abc import Sequence
 
 from models.errors import ConfigError, MainlineError
-from pipelines.cluster import kind_cluster, provider, source_cluster
+from pipelines.cluster import kind_cluster, prepull, provider, source_cluster
 from pipelines.cluster.images import ROOT, Event, build_all, read_bases
 from pipelines.cluster.install import Target, install, uninstall
 from pipelines.cluster.kubectl import Kubectl
@@ -85,17 +85,27 @@ def push_images(cluster: Cluster, only: Sequence[str] = ()) -> None:
 
 def put_platform(cluster: Cluster, platform: str = "development") -> None:
     """Installs the platform, with the images that were pushed last."""
+    install(ROOT, Target(Kubectl(cluster.kubeconfig), pushed(), platform, modules=cluster.modules), say=say)
+
+
+def pushed() -> dict[str, str]:
+    """The images that were pushed last, each by digest."""
     path = ROOT / provider.STATE / "images.json"
-    images = {name: str(image) for name, image in read_json(path).items()} if path.exists() else {}
-    install(ROOT, Target(Kubectl(cluster.kubeconfig), images, platform, modules=cluster.modules), say=say)
+    return {name: str(image) for name, image in read_json(path).items()} if path.exists() else {}
 
 
 def up() -> None:
     """All of it."""
     cluster = bring_up()
     push_images(cluster)
-    put_platform(cluster)
     theirs = cluster.provider is Provider.GIVEN
+    kubectl = Kubectl(cluster.kubeconfig)
+    if not theirs:
+        prepull.begin(kubectl, pushed(), read_versions(ROOT))
+    put_platform(cluster)
+    if not theirs:
+        prepull.finish(kubectl)
+        say("every node has the images")
     print("\n".join(next_steps(cluster.kubeconfig if theirs else ROOT / provider.KUBECONFIG)))
 
 

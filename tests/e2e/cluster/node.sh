@@ -64,6 +64,7 @@ resolvConf: $CONF/resolv.conf
 serializeImagePulls: false
 maxPods: 80
 evictionHard: {memory.available: 200Mi, nodefs.available: 2%, imagefs.available: 2%, nodefs.inodesFree: 1%, imagefs.inodesFree: 1%}
+imageMaximumGCAge: 2h # what no pod used for so long; digests of a day of building would fill the disk
 imageGCHighThresholdPercent: 99
 imageGCLowThresholdPercent: 98
 volumePluginDir: $STATE/$1/volumeplugins
