@@ -11,7 +11,7 @@ import time
 from collections.abc import Sequence
 
 from models.errors import ConfigError, MainlineError
-from pipelines.cluster import kind_cluster, prepull, provider, source_cluster
+from pipelines.cluster import kind_cluster, provider, source_cluster
 from pipelines.cluster.images import ROOT, Event, build_all, read_bases
 from pipelines.cluster.install import Target, install, uninstall
 from pipelines.cluster.kubectl import Kubectl
@@ -99,13 +99,7 @@ def up() -> None:
     cluster = bring_up()
     push_images(cluster)
     theirs = cluster.provider is Provider.GIVEN
-    kubectl = Kubectl(cluster.kubeconfig)
-    if not theirs:
-        prepull.begin(kubectl, pushed(), read_versions(ROOT))
     put_platform(cluster)
-    if not theirs:
-        prepull.finish(kubectl)
-        say("every node has the images")
     print("\n".join(next_steps(cluster.kubeconfig if theirs else ROOT / provider.KUBECONFIG)))
 
 
