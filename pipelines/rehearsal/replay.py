@@ -9,10 +9,10 @@ import numpy as np
 import obstore
 import pandas as pd
 from obstore.exceptions import BaseError
-from obstore.store import from_url
 
 from models.bundle import HELD_OUT, Bundle
 from models.errors import ConfigError
+from models.object_store import StoreError, open_store, why
 from models.rows import decode
 
 Rows = Sequence[Mapping[str, object]]
@@ -40,7 +40,7 @@ def captured_rows(uri: str, bundle: Bundle) -> Rows:
         raise ConfigError([f"traffic: {never}: leave --traffic out to replay held-out rows"])
     rows: list[Mapping[str, object]] = []
     try:
-        store = from_url(uri)
+        store = open_store(uri)
         listed = obstore.list(store, prefix=f"model={bundle.manifest.model}/").collect()
         # Names sort by time inside a folder of an hour; folders of versions do not.
         paths = sorted((str(item["path"]) for item in listed), key=_when, reverse=True)
@@ -48,8 +48,10 @@ def captured_rows(uri: str, bundle: Bundle) -> Rows:
             if len(rows) >= _MOST_ROWS:
                 break
             rows += _rows(bytes(obstore.get(store, path).bytes()), wanted)
+    except StoreError as err:
+        raise ConfigError([f"traffic: {err}"]) from err
     except (BaseError, OSError, ValueError) as err:
-        raise ConfigError([f"traffic: {uri}: cannot be read: {str(err).splitlines()[0]}"]) from err
+        raise ConfigError([f"traffic: {uri}: cannot be read {why(err, 'check access and network')}"]) from err
     if not rows:
         raise ConfigError([f"traffic: {uri}: holds no row of {bundle.manifest.model} with all of its features"])
     return rows[:_MOST_ROWS]
