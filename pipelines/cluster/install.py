@@ -93,6 +93,7 @@ def install(root: Path, target: Target, *, say: Say) -> None:
     kubectl.apply([secrets.notification_secret(_notifier_token(kubectl))])
     kubectl.apply(templates)
     wait_available(kubectl, deployments(built), seconds=_AVAILABLE_SECONDS, say=say)
+    kubectl.apply(order.last)
     say("the platform is available")
 
 

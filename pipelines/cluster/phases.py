@@ -18,12 +18,14 @@ class Phases:
         rights: accounts, roles, quotas, policies, configuration: all that a pod needs before it starts.
         running: what starts pods.
         own: objects of the kinds that `first` or manifests/platform/kinds defined.
+        last: what starts by the clock. Refused once, since what it names is not seen yet, it is never looked at again.
     """
 
     first: tuple[Object, ...]
     rights: tuple[Object, ...]
     running: tuple[Object, ...]
     own: tuple[Object, ...]
+    last: tuple[Object, ...]
 
 
 def phases(objects: Sequence[Object]) -> Phases:
@@ -33,7 +35,8 @@ def phases(objects: Sequence[Object]) -> Phases:
     running = tuple(item for item in objects if item["kind"] in _RUNNING)
     own = tuple(item for item in objects if _group(item) == _ARGO or (_group(item), item["kind"]) in kinds)
     rest = tuple(item for item in objects if item not in first and item not in running and item not in own)
-    return Phases(first, rest, running, own)
+    last = tuple(item for item in own if item["kind"] == "CronWorkflow")
+    return Phases(first, rest, running, tuple(item for item in own if item not in last), last)
 
 
 def definitions(objects: Sequence[Object]) -> list[str]:

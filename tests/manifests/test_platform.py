@@ -154,6 +154,11 @@ def test_the_trainers_image_reaches_every_workflow_template(built: Built) -> Non
         assert parameters["image"] == IMAGES["trainer"], item["metadata"]["name"]
 
 
+def test_what_starts_by_the_clock_is_applied_last(built: Built) -> None:
+    assert built[-1]["kind"] == "CronWorkflow"
+    assert built[0]["kind"] == "Namespace"
+
+
 def test_production_brings_no_store_and_no_forge_of_its_own(platform: Platform) -> None:
     assert ours(platform("development")) - ours(platform("production")) == {"storage", "forge"}
 

@@ -20,6 +20,7 @@ BUILT: list[dict[str, object]] = [
     item("WorkflowTemplate", "apply", "argoproj.io/v1alpha1"),
     item("Deployment", "mlflow", "apps/v1"),
     item("Secret", "token"),
+    item("CronWorkflow", "reconcile", "argoproj.io/v1alpha1"),
     SERVING,
     DEFINITION,
 ]
@@ -35,12 +36,20 @@ def test_what_others_are_named_by_comes_first_and_what_runs_after_its_rights() -
 
 def test_every_object_is_in_one_phase() -> None:
     order = phases(BUILT)
-    assert sorted(map(id, BUILT)) == sorted(map(id, (*order.first, *order.rights, *order.running, *order.own)))
+    parts = (*order.first, *order.rights, *order.running, *order.own, *order.last)
+    assert sorted(map(id, BUILT)) == sorted(map(id, parts))
 
 
 def test_argos_kinds_are_its_own_wherever_they_were_defined() -> None:
     template = item("WorkflowTemplate", "apply", "argoproj.io/v1alpha1")
     assert phases([template]).own == (template,)
+
+
+def test_what_starts_by_the_clock_comes_after_what_it_starts() -> None:
+    template = item("WorkflowTemplate", "reconcile", "argoproj.io/v1alpha1")
+    schedule = item("CronWorkflow", "reconcile", "argoproj.io/v1alpha1")
+    order = phases([schedule, template])
+    assert (order.own, order.last) == ((template,), (schedule,))
 
 
 def test_a_kind_of_another_group_is_no_kind_of_ours() -> None:
