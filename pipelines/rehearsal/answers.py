@@ -50,9 +50,9 @@ def path_parts(json_path: str) -> tuple[str | int, ...]:
     Raises:
         Unsupported: the path is of another form than those above.
     """
-    inner = json_path.strip()
-    if inner.startswith("{") and inner.endswith("}"):
-        rest = inner[1:-1].strip().removeprefix("$")
+    # text around the braces would itself be the value: a space before them is one
+    if json_path.startswith("{") and json_path.endswith("}"):
+        rest = json_path[1:-1].strip().removeprefix("$")
         found = list(_PART.finditer(rest))
         if "".join(each.group() for each in found) == rest:
             return tuple(int(each[3]) if each[3] else each[1] or each[2] for each in found)
