@@ -30,8 +30,9 @@ def test_rehearsal_says_what_the_controller_says(cluster: given.Cluster, figures
         played = play(staged, tables.programme(staged.address))
     assert not pods.failed, f"pods could not be said to be ready: {pods.failed[:3]}"
     differences = compared(tables, played)
-    for name in ("conditions", "analyses", "rollouts", "left_out"):
+    for name in ("conditions", "readings", "analyses", "rollouts", "left_out"):
         figures.note("conformance", name, len(getattr(tables, name)))
+    figures.note("conformance", "arguments", len(played.arguments))
     figures.note("conformance", "seconds", played.seconds)
     figures.note("conformance", "differences", len(differences))
     for name, why in tables.left_out.items():

@@ -7,7 +7,7 @@ from typing import Protocol
 from pipelines.kube import ANALYSIS_RUN, Cluster, KubeRefused
 from tests.e2e.conformance import manifests, ours, theirs, walk
 from tests.e2e.conformance.manifests import NAMESPACE, Object
-from tests.e2e.conformance.seen import Analysis, Rolled
+from tests.e2e.conformance.seen import Analysis, Measurement, Rolled
 from tests.e2e.conformance.stage import Asked
 from tests.e2e.conformance.table import Case
 from tests.e2e.conformance.watched import Watched
@@ -45,8 +45,8 @@ class Act(Protocol):
 
 
 @dataclass
-class Conditions:
-    """An AnalysisRun of many metrics, each with one condition."""
+class Once:
+    """An AnalysisRun of many metrics, each measured once."""
 
     house: House
     name: str
@@ -61,8 +61,8 @@ class Conditions:
         """Whether it was assessed."""
         return theirs.completed(self.house.runs.latest(self.name))
 
-    def read(self) -> dict[str, tuple[str, str]]:
-        """Phase and message by metric."""
+    def read(self) -> dict[str, Measurement]:
+        """By metric."""
         return theirs.measured(self.house.runs.latest(self.name) or {})
 
 

@@ -1,14 +1,17 @@
 """What the two sides say differently, in lines for a person."""
 
+import json
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from tests.e2e.conformance import ours, programme
+from pipelines.rehearsal.answers import from_web
+from pipelines.rehearsal.contract import Measured
+from tests.e2e.conformance import ours, passing, programme
 from tests.e2e.conformance.play import Played
 from tests.e2e.conformance.programme import Tables
-from tests.e2e.conformance.seen import Analysis, Pods, Rolled
-from tests.e2e.conformance.table import Case
+from tests.e2e.conformance.seen import Analysis, Measurement, Pods, Rolled
+from tests.e2e.conformance.table import Case, Row
 
 # Kubernetes' times are whole seconds, and a controller with a hundred cases at hand may come a second late.
 TIME_TOLERANCE_SECONDS = 2.0
@@ -34,7 +37,10 @@ def compared(tables: Tables, played: Played) -> list[Difference]:
     """Every difference, in the order of the tables."""
     found: list[Difference] = []
     for key, row in tables.conditions.items():
-        found += _conditions(f"{row['if']} of {row['result']}", programme.condition(row), played.expressions.get(key))
+        found += _conditions(f"{row['if']} of {row['result']}", programme.condition(row), played.once.get(key))
+    for key, row in tables.readings.items():
+        found += _readings(row, played.once.get(key, Measurement("was not measured")))
+    found += [Difference(f"the argument {each}", "value", *both) for each, both in passing.differing(played.arguments)]
     for case in tables.analyses:
         found += _analyses(case, ours.analysis(case), played.analyses[case.key])
     for case in tables.rollouts:
@@ -42,8 +48,28 @@ def compared(tables: Tables, played: Played) -> list[Difference]:
     return found
 
 
-def _conditions(name: str, said: str, seen: tuple[str, str] | None) -> Iterator[Difference]:
-    phase, message = seen or ("was not measured", "")
+def _readings(row: Row, seen: Measurement) -> Iterator[Difference]:
+    """A web metric without a condition: what is read is a success, whatever it is."""
+    mine = from_web(row.get("status", 200), row["body"].encode(), row["path"])
+    said = Measurement("Error" if mine.error else "Successful", mine.error, "" if mine.error else _as_value(mine))
+    same = said.phase == seen.phase and (bool(mine.error) or _decoded(said.value) == _decoded(seen.value))
+    if not same:
+        yield Difference(f"{row['path']} of {row['body']} ({row.get('status', 200)})", "answer", said, seen)
+
+
+def _as_value(mine: Measured) -> str:
+    return str(mine.value) if mine.unread else json.dumps(mine.value)
+
+
+def _decoded(value: str) -> object:
+    try:
+        return json.loads(value)
+    except ValueError:
+        return value
+
+
+def _conditions(name: str, said: str, seen: Measurement | None) -> Iterator[Difference]:
+    phase, message = (seen.phase, seen.message) if seen else ("was not measured", "")
     # what is refused here is what a cluster answers
     if (said.startswith("refused") and phase == "Error") or (not said.startswith("refused") and said != phase):
         yield Difference(name, "phase", said, f"{phase} {message}".strip())

@@ -39,7 +39,7 @@ def asking(case: Case, version: str) -> Object:
     """A Rollout whose only step is the case's analysis, with the arguments that the case passes."""
     arguments = [{"name": name, "value": value} for name, value in case.row.get("arguments", {}).items()]
     step = {"analysis": {"templates": [{"templateName": f"{case.key}-case"}], "args": arguments}}
-    return _rollout(case.key, {"replicas": 1, "strategy": {"canary": {"steps": [step]}}}, version, 0.0)
+    return bare_rollout(case.key, {"replicas": 1, "strategy": {"canary": {"steps": [step]}}}, version, 0.0)
 
 
 def rollout(case: Case, objects: dict[str, str], version: str, ready_after: float = 0.0) -> Object:
@@ -58,7 +58,7 @@ def rollout(case: Case, objects: dict[str, str], version: str, ready_after: floa
         routing["nginx"] = {"stableIngress": f"{case.key}-stable"}
         services = {"canaryService": f"{case.key}-canary", "stableService": f"{case.key}-stable"}
         spec["strategy"]["canary"] |= services
-    return _rollout(case.key, spec, version, ready_after)
+    return bare_rollout(case.key, spec, version, ready_after)
 
 
 def renamed(case: Case) -> dict[str, str]:
@@ -104,7 +104,8 @@ def named(kind: str, name: str, spec: Object) -> Object:
     return {"apiVersion": API, "kind": kind, "metadata": {"name": name, "namespace": NAMESPACE}, "spec": spec}
 
 
-def _rollout(key: str, spec: Object, version: str, ready_after: float) -> Object:
+def bare_rollout(key: str, spec: Object, version: str, ready_after: float = 0.0) -> Object:
+    """A Rollout of pods that run nothing; another version is another pod template."""
     annotations = {READY_AFTER: str(ready_after), "mainline.dev/version": version}
     pod = {
         "metadata": {"labels": {"app": key}, "annotations": annotations},

@@ -6,9 +6,10 @@ from dataclasses import dataclass, field
 from itertools import zip_longest
 
 from pipelines.kube import ANALYSIS_RUN, ROLLOUT
-from tests.e2e.conformance.acts import Act, Conditions, House, Rollout, Run
+from tests.e2e.conformance.acts import Act, House, Once, Rollout, Run
 from tests.e2e.conformance.manifests import Object
-from tests.e2e.conformance.seen import Analysis, Rolled
+from tests.e2e.conformance.passing import Passes, Passing
+from tests.e2e.conformance.seen import Analysis, Measurement, Rolled
 from tests.e2e.conformance.stage import Stage
 from tests.e2e.conformance.table import Case
 from tests.e2e.conformance.watched import Watched
@@ -30,22 +31,25 @@ class Programme:
         runs: rows of cases.yaml, each an AnalysisRun by itself.
         asking: rows of cases.yaml that are about arguments: each the analysis of a Rollout.
         rollouts: rows of rollouts.yaml.
-        expressions: metrics with one condition, by the name of the AnalysisRun that has them.
+        once: metrics that are measured once, by the name of the AnalysisRun that has them.
+        arguments: a Rollout and the AnalysisTemplate whose arguments it passes.
     """
 
     runs: Sequence[Case]
     asking: Sequence[Case]
     rollouts: Sequence[Case]
-    expressions: Mapping[str, Sequence[Object]]
+    once: Mapping[str, Sequence[Object]]
+    arguments: Passing
 
 
 @dataclass
 class Played:
-    """What the controller made of each case, by its key; of expressions the phase and message by metric."""
+    """What the controller made of each case, by its key; of what is measured once, by metric."""
 
     analyses: dict[str, Analysis] = field(default_factory=dict)
     rollouts: dict[str, Rolled] = field(default_factory=dict)
-    expressions: dict[str, tuple[str, str]] = field(default_factory=dict)
+    once: dict[str, Measurement] = field(default_factory=dict)
+    arguments: dict[str, str] = field(default_factory=dict)
     seconds: float = 0.0
 
 
@@ -58,14 +62,16 @@ def play(stage: Stage, programme: Programme) -> Played:
     asking = [Rollout(house, case) for case in programme.asking]
     walking = [Rollout(house, case) for case in programme.rollouts]
     alone = [Run(house, case) for case in programme.runs]
-    conditions = [Conditions(house, name, list(metrics)) for name, metrics in programme.expressions.items()]
+    once = [Once(house, name, list(metrics)) for name, metrics in programme.once.items()]
+    passing = Passes(house, programme.arguments)
     try:
-        _perform(_in_turns([*asking, *walking], [*alone, *conditions]))
+        _perform(_in_turns([*asking, *walking, passing], [*alone, *once]))
         asked, played = stage.asked(), Played()
         played.analyses = {act.name: act.read(asked) for act in alone}
         played.analyses |= {act.name: act.read_analysis(asked) for act in asking}
         played.rollouts = {act.name: act.read() for act in walking}
-        played.expressions = {name: seen for act in conditions for name, seen in act.read().items()}
+        played.once = {name: seen for act in once for name, seen in act.read().items()}
+        played.arguments = passing.read()
     finally:
         for each in watched:
             each.end()

@@ -3,8 +3,9 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from tests.e2e.conformance import manifests, ours, table
+from tests.e2e.conformance import manifests, ours, passing, table
 from tests.e2e.conformance.answers import Answer, read, scripted
+from tests.e2e.conformance.manifests import Object
 from tests.e2e.conformance.play import Programme
 from tests.e2e.conformance.seen import Rolled
 from tests.e2e.conformance.table import Case, Row
@@ -20,12 +21,14 @@ class Tables:
 
     Attributes:
         conditions: rows of expressions.yaml by the name of their metric.
+        readings: rows of answers.yaml by the name of their metric.
         left_out: rows that cannot be compared, with the reason.
     """
 
     analyses: Sequence[Case]
     rollouts: Sequence[Case]
     conditions: Mapping[str, Row]
+    readings: Mapping[str, Row]
     left_out: Mapping[str, str]
 
     @classmethod
@@ -46,6 +49,7 @@ class Tables:
             analyses=analyses,
             rollouts=[case for case in rollouts if case.name not in left_out],
             conditions=conditions,
+            readings={f"w{index:03d}": row for index, row in enumerate(table.answers())},
             left_out=left_out,
         )
 
@@ -54,7 +58,9 @@ class Tables:
         found: dict[str, list[Answer]] = {}
         for case in (*self.analyses, *self.rollouts):
             found |= case.answers()
-        return found | {f"/{key}/{key}": [scripted(row["of"], row["result"])] for key, row in self.conditions.items()}
+        found |= {f"/{key}/{key}": [scripted(row["of"], row["result"])] for key, row in self.conditions.items()}
+        found |= {f"/{key}": [(row.get("status", 200), row["body"])] for key, row in self.readings.items()}
+        return found | {passing.PATH: [scripted("scalar", 1.0)]}
 
     def programme(self, address: str) -> Programme:
         """What is to be played, the answers being at `address`."""
@@ -68,15 +74,22 @@ class Tables:
             runs=[case for case in self.analyses if not _by_rollout(case)],
             asking=[case for case in self.analyses if _by_rollout(case)],
             rollouts=self.rollouts,
-            expressions={
+            once={
                 f"conditions-{begin}": metrics[begin : begin + _TOGETHER] for begin in range(0, len(metrics), _TOGETHER)
-            },
+            }
+            | {"answers": [_reading(key, row, address) for key, row in self.readings.items()]},
+            arguments=passing.Passing.read(address),
         )
 
 
 def condition(row: Row) -> str:
     """The phase of a measurement with this condition, by the rehearsal's engine; why, where it refuses the row."""
     return ours.condition(row["if"], read(row["of"], scripted(row["of"], row["result"])))
+
+
+def _reading(key: str, row: Row, address: str) -> Object:
+    web = {"url": f"{address}/{key}", "jsonPath": row["path"]}
+    return {"name": key, "provider": {"web": web}, "consecutiveErrorLimit": 0}
 
 
 def _by_rollout(case: Case) -> bool:

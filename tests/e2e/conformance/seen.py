@@ -5,6 +5,15 @@ from dataclasses import dataclass, field
 Pods = tuple[int, int]
 
 
+@dataclass(frozen=True)
+class Measurement:
+    """One measurement: its phase, why it is an error, and the value as JSON."""
+
+    phase: str
+    message: str = ""
+    value: str = ""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Analysis:
     """An analysis run that ended, or was still running when its answers were used up.

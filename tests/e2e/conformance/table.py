@@ -67,6 +67,11 @@ def expressions() -> list[Row]:
     return _rows("expressions.yaml")
 
 
+def answers() -> list[Row]:
+    """The rows of answers.yaml."""
+    return _rows("answers.yaml")
+
+
 def rollouts() -> list[Row]:
     """The rows of rollouts.yaml; its first entry holds only what the others share."""
     return _rows("rollouts.yaml")[1:]

@@ -1,14 +1,16 @@
 """What the two sides say differently is noticed, and both are printed."""
 
+import json
 from dataclasses import replace
 from typing import Any
 
 import pytest
 
-from tests.e2e.conformance import ours, programme
+from tests.e2e.conformance import ours, passing, programme
 from tests.e2e.conformance.differences import compared
 from tests.e2e.conformance.play import Played
 from tests.e2e.conformance.programme import Tables
+from tests.e2e.conformance.seen import Measurement
 
 
 @pytest.fixture(scope="module")
@@ -20,13 +22,16 @@ def tables() -> Tables:
 @pytest.fixture
 def echo(tables: Tables) -> Played:
     """A controller that says what the rehearsal says."""
-    phases = {key: (programme.condition(row), "") for key, row in tables.conditions.items()}
+    phases = {key: programme.condition(row) for key, row in tables.conditions.items()}
+    once = {key: Measurement("Successful" if said.startswith("refused") else said) for key, said in phases.items()}
+    for key, row in tables.readings.items():
+        value = row["body"] if "unread" in row else json.dumps(row.get("value"))
+        once[key] = Measurement("Error" if "error" in row else "Successful", "", value)
     return Played(
         analyses={case.key: ours.analysis(case) for case in tables.analyses},
         rollouts={case.key: ours.rollout(case) for case in tables.rollouts},
-        expressions={
-            key: ("Successful" if said[0].startswith("refused") else said[0], "") for key, said in phases.items()
-        },
+        once=once,
+        arguments=passing.said(passing.Hashes("latest", "stable")),
     )
 
 
@@ -35,11 +40,19 @@ def test_the_same_words_are_no_difference(tables: Tables, echo: Played) -> None:
 
 
 def test_a_condition_that_is_answered_otherwise_is_told_with_both(tables: Tables, echo: Played) -> None:
-    key, (said, _) = next(iter(echo.expressions.items()))
-    echo.expressions[key] = ("Error", "nothing there")
+    key = next(iter(tables.conditions))
+    said = echo.once[key].phase
+    echo.once[key] = Measurement("Error", "nothing there")
     (found,) = compared(tables, echo)
     assert said in str(found)
     assert "Error nothing there" in str(found)
+
+
+def test_an_answer_and_an_argument_that_are_read_otherwise_are_told(tables: Tables, echo: Played) -> None:
+    key = next(key for key, row in tables.readings.items() if "value" in row)
+    echo.once[key] = Measurement("Successful", "", "17")
+    echo.arguments["replicas"] = "4"
+    assert [each.what for each in compared(tables, echo)] == ["answer", "value"]
 
 
 def test_a_measurement_too_few_and_one_too_late_are_told(tables: Tables, echo: Played) -> None:

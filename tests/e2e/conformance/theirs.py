@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from tests.e2e.conformance.manifests import Object
-from tests.e2e.conformance.seen import Analysis
+from tests.e2e.conformance.seen import Analysis, Measurement
 from tests.e2e.conformance.table import Case
 
 COMPLETED = ("Successful", "Failed", "Error", "Inconclusive")
@@ -34,11 +34,13 @@ def analysis(case: Case, run: Object | None, asked: Sequence[tuple[str, float]])
     )
 
 
-def measured(run: Object) -> dict[str, tuple[str, str]]:
-    """Phase and message of each metric's first measurement."""
+def measured(run: Object) -> dict[str, Measurement]:
+    """Each metric's first measurement."""
     results = run.get("status", {}).get("metricResults", [])
     first = {each["name"]: each["measurements"][0] for each in results}
-    return {name: (each["phase"], each.get("message", "")) for name, each in first.items()}
+    return {
+        name: Measurement(each["phase"], each.get("message", ""), each.get("value", "")) for name, each in first.items()
+    }
 
 
 def measurements(run: Object | None) -> int:
