@@ -99,14 +99,20 @@ class GiteaSetup:
         if self.call("GET", f"/repos/{repository}/branch_protections/main") is None:
             self.call("POST", f"/repos/{repository}/branch_protections", wanted)
 
-    def ensure_webhook(self, repository: str, url: str, secret: str) -> None:
-        """One webhook for pushes to a URL, signed as GitHub signs it."""
+    def ensure_webhook(self, repository: str, url: str, secret: str, *, sender: str) -> None:
+        """One webhook for pushes to a URL, signed as GitHub signs it, that shows its sender's bearer token too.
+
+        Argo's server reads a signed push as GitHub's own types and refuses Gitea's, whose dates are texts: the token
+        is what it knows this forge by.
+        """
         hooks = self.call("GET", f"/repos/{repository}/hooks")
-        if any(hook["config"]["url"] == url for hook in (hooks if isinstance(hooks, list) else [])):
-            return
+        known = [hook["id"] for hook in (hooks if isinstance(hooks, list) else []) if hook["config"]["url"] == url]
         config = {"url": url, "content_type": "json", "secret": secret}
-        wanted = {"type": "gitea", "config": config, "events": ["push"], "active": True}
-        self.call("POST", f"/repos/{repository}/hooks", wanted)
+        wanted = {"config": config, "events": ["push"], "active": True, "authorization_header": f"Bearer {sender}"}
+        if known:
+            self.call("PATCH", f"/repos/{repository}/hooks/{known[0]}", wanted)
+        else:
+            self.call("POST", f"/repos/{repository}/hooks", {"type": "gitea", **wanted})
 
     def token(self, name: str, scopes: tuple[str, ...]) -> str:
         """A new access token of this account; a former one of that name ends."""

@@ -84,13 +84,14 @@ def install(root: Path, target: Target, *, say: Say) -> None:
         store = own_store(kubectl)
         kubectl.apply([*secrets.store_secrets(store.roles, serving), *order.running])
         store.fill(root, BUCKETS, say=say)
-        forge = own_forge(kubectl, root, serving=target.images["serving"], say=say)
+        sender = _token(kubectl, "github-webhook")
+        forge = own_forge(kubectl, root, serving=target.images["serving"], sender=sender, say=say)
         kubectl.apply(forge.secrets)
         templates = forge.configured(order.own)
         if pulls:
             say("waiting for the nodes to pull the trainer's and the server's images")
             finish_pulls(kubectl)
-    kubectl.apply([secrets.notification_secret(_notifier_token(kubectl))])
+    kubectl.apply([secrets.notification_secret(_token(kubectl, "rollouts-notifier"))])
     kubectl.apply(templates)
     wait_available(kubectl, deployments(built), seconds=_AVAILABLE_SECONDS, say=say)
     kubectl.apply(order.last)
@@ -127,16 +128,14 @@ def _await_definitions(kubectl: Kubectl, names: Sequence[str]) -> None:
         kubectl.run("wait", "--for=condition=Established", "--timeout=120s", *crds)
 
 
-def _notifier_token(kubectl: Kubectl) -> str:
-    """The bearer token that the API server writes into the notifier's Secret, soon after it was made."""
+def _token(kubectl: Kubectl, account: str) -> str:
+    """The bearer token that the API server writes into the Secret of who sends events, soon after it was made."""
+    name = f"{account}.service-account-token"
     end = time.monotonic() + _TOKEN_SECONDS
     while time.monotonic() < end:
-        found = kubectl.get("secret", "rollouts-notifier.service-account-token", "delivery")
+        found = kubectl.get("secret", name, "delivery")
         token = secrets.decoded(found).get("token", "") if found else ""
         if token:
             return token
         time.sleep(0.5)
-    raise NotReady(
-        f"secret delivery/rollouts-notifier.service-account-token: no token after {_TOKEN_SECONDS:.0f} s: "
-        "does the controller manager run?"
-    )
+    raise NotReady(f"secret delivery/{name}: no token after {_TOKEN_SECONDS:.0f} s: does the controller manager run?")

@@ -67,8 +67,12 @@ def own_store(kubectl: Kubectl) -> OwnStore:
     return OwnStore(kubectl, keys, secrets.own_stores(accounts))
 
 
-def own_forge(kubectl: Kubectl, root: Path, *, serving: str, say: Say) -> Forge:
-    """The forge with its accounts, this checkout's HEAD as the first commit of its main, and the webhook."""
+def own_forge(kubectl: Kubectl, root: Path, *, serving: str, sender: str, say: Say) -> Forge:
+    """The forge with its accounts, this checkout's HEAD as the first commit of its main, and the webhook.
+
+    Args:
+        sender: bearer token of the account that the webhook speaks as.
+    """
     source_secret(kubectl, "gitea", "forge", secrets.made_forge)
     webhook = webhook_clients(kubectl)
     known = source_secret(kubectl, "accounts", "forge", secrets.made_accounts)
@@ -81,7 +85,7 @@ def own_forge(kubectl: Kubectl, root: Path, *, serving: str, say: Say) -> Forge:
             commit = push_checkout(root, url, accounts, serving=serving, keda=_has(kubectl, _KEDA), say=say)
             kubectl.apply([_seeded(commit)])
 
-        ensure_repository(address, accounts, secrets.webhook_secret(webhook), push=push)
+        ensure_repository(address, accounts, secrets.webhook_secret(webhook), sender=sender, push=push)
     found = kubectl.get("configmap", "seed", "delivery")
     data = found.get("data") if found else None
     return Forge(

@@ -75,10 +75,13 @@ def ensure_accounts(kubectl: Kubectl, address: str, accounts: Accounts) -> Accou
     )
 
 
-def ensure_repository(address: str, accounts: Accounts, webhook_secret: str, *, push: Callable[[str], None]) -> None:
+def ensure_repository(
+    address: str, accounts: Accounts, webhook_secret: str, *, sender: str, push: Callable[[str], None]
+) -> None:
     """The repository with its writers, its rules and its webhook; an empty one is filled first.
 
     Args:
+        sender: bearer token that the webhook shows.
         push: fills the repository at a URL; its commit starts nothing, since the webhook comes after it.
     """
     person = GiteaSetup(address, PERSON, accounts.person_password)
@@ -88,7 +91,7 @@ def ensure_repository(address: str, accounts: Accounts, webhook_secret: str, *, 
     if person.call("GET", f"/repos/{name}/branches/main") is None:
         push(f"{address}/{name}.git")
     person.ensure_protection(name, PERSON)
-    person.ensure_webhook(name, EVENTS, webhook_secret)
+    person.ensure_webhook(name, EVENTS, webhook_secret, sender=sender)
 
 
 def push_checkout(root: Path, url: str, accounts: Accounts, *, serving: str, keda: bool, say: Say) -> str:
