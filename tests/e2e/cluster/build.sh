@@ -88,8 +88,15 @@ build_workflows() { # not in the archive: the web pages, and signal_linux.go (a 
   link "-X github.com/argoproj/argo-workflows/v3.version=v$ARGO_WORKFLOWS_VERSION" $(printf './cmd/%s ' $(binaries workflows))
 }
 
-build_coredns() {
-  cd "$(module "github.com/coredns/coredns@v$COREDNS_VERSION")"
+build_coredns() { # with the plugins that coredns.yaml names alone: the clouds' libraries are most of the others
+  local name
+  copy coredns "github.com/coredns/coredns@v$COREDNS_VERSION"
+  cd "$SRC/coredns"
+  {
+    printf 'package plugin\n\nimport (\n'
+    for name in errors health ready kubernetes loadbalance; do printf '\t_ "github.com/coredns/coredns/plugin/%s"\n' "$name"; done
+    echo ')'
+  } >core/plugin/zplugin.go
   go build -trimpath -ldflags '-s -w' -o "${OUT}coredns" .
 }
 
