@@ -18,7 +18,7 @@ from tests.e2e.waiting import NotYet, say, until
 BASE = "main"
 # Of a development cluster's own forge: `main` is theirs, the robot only proposes.
 PERSON = "developer"
-_PATIENCE_SECONDS = 30
+_PATIENCE_SECONDS = 60
 
 
 @dataclass(frozen=True)
@@ -88,11 +88,13 @@ class Forge:
 
     def open_pull_request(self, branch: str, title: str, body: str = "") -> PullRequest:
         """Asks to merge a branch into the base; the one that is open already where there is one."""
-        same = [each for each in self.pull_requests() if each.branch == branch]
-        if same:
-            return same[0]
         asked = {"head": branch, "base": BASE, "title": title, "body": body}
-        return _pull_request(self._ask("POST", "pulls", asked))
+
+        def look() -> PullRequest:
+            same = [each for each in self.pull_requests() if each.branch == branch]
+            return same[0] if same else _pull_request(self._ask("POST", "pulls", asked))
+
+        return until(f"a pull request of {branch}", look, seconds=_PATIENCE_SECONDS)
 
     def wait_pull_request(self, branch: str, *, seconds: float) -> PullRequest:
         """The open one of a branch, once there is one."""
