@@ -28,9 +28,10 @@ HERE = Path(__file__).parent
 LAST_FULL = HERE / "last-full.txt"
 # Stories first, each from what most others stand on; what breaks things comes last.
 ORDER = (
-    "test_strict", "test_platform", "test_conformance", "stories/test_train_and_promote", "stories/test_revert", "stories/test_push",
-    "stories/test_bad_model", "stories/test_abort", "stories/test_blue_green", "stories/test_better_model",
-    "stories/test_multi_model", "stories", "test_traefik", "test_autoscaling", "faults", "test_flows",
+    "test_strict", "test_platform", "test_conformance", "stories/test_train_and_promote", "stories/test_revert",
+    "stories/test_push", "stories/test_bad_model", "stories/test_abort", "stories/test_blue_green",
+    "stories/test_better_model", "stories/test_multi_model", "stories", "test_traefik", "test_autoscaling", "faults",
+    "test_flows",
 )  # fmt: skip
 _scenarios: list[Scenario] = []
 
