@@ -105,7 +105,7 @@ def changed_between(repo: Path, old: str, new: str, *, main: str = "") -> Change
     """What a push of `new` over `old` concerns; `old` may be zeros, unknown, or no ancestor.
 
     Args:
-        main: the branch from which a new one (`old` is zeros) is taken to have come: what differs from there is pushed.
+        main: with what a branch is compared that has no past to go by, where it left it; all models without one.
 
     Raises:
         ConfigError: `new` is no commit of the repository.
@@ -113,16 +113,10 @@ def changed_between(repo: Path, old: str, new: str, *, main: str = "") -> Change
     if not _known(repo, new):
         raise ConfigError([f"{new}: no commit of {repo}; fetch it first"])
     tree = GitTree(repo, new)
-    if set(old) <= {"0"}:
+    why_not = _no_past(repo, old, new)
+    if why_not:
         old = _left(repo, main, new) if main else ""
-    if not old:
-        return everything(tree, "new branch: there is nothing to compare with")
-    if not _known(repo, old):
-        return everything(tree, f"{old[:12]} is unknown here: there is nothing to compare with")
-    ancestor = subprocess.run(["git", "-C", str(repo), "merge-base", "--is-ancestor", old, new], check=False)
-    if ancestor.returncode:
-        return everything(tree, f"forced push: {old[:12]} is no ancestor of {new[:12]}")
-    return changed(GitTree(repo, old), tree)
+    return changed(GitTree(repo, old), tree) if old else everything(tree, why_not)
 
 
 def everything(tree: Tree, reason: str) -> Changes:
@@ -218,6 +212,16 @@ def _data(new: Tree, model: str, moved: Mapping[str, str]) -> str:
     except (yaml.YAMLError, KeyError, TypeError):
         return f"models/{model}/model.yaml cannot be read, so training must say what is wrong"
     return moved.get("*") or moved.get(file, "")
+
+
+def _no_past(repo: Path, old: str, new: str) -> str:
+    """Why a push cannot be compared with what was there before; empty where it can."""
+    if set(old) <= {"0"}:
+        return "new branch: there is nothing to compare with"
+    if not _known(repo, old):
+        return f"{old[:12]} is unknown here: there is nothing to compare with"
+    ancestor = subprocess.run(["git", "-C", str(repo), "merge-base", "--is-ancestor", old, new], check=False)
+    return f"forced push: {old[:12]} is no ancestor of {new[:12]}" if ancestor.returncode else ""
 
 
 def _left(repo: Path, main: str, new: str) -> str:

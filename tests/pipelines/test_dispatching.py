@@ -105,28 +105,24 @@ def test_workflow_gives_its_template_what_that_asks_for(history: History) -> Non
 
 
 @pytest.mark.parametrize(
-    ("old", "branch", "expected"),
-    [(ZEROS, "main", "new branch"), ("f" * 40, "topic", "unknown here")],
-    ids=["first push of main", "unknown before"],
+    ("old", "expected"), [(ZEROS, "new branch"), ("f" * 40, "unknown here")], ids=["first push", "unknown before"]
 )
-def test_without_a_past_all_models_are_concerned(
-    history: History, said: list[str], old: str, branch: str, expected: str
-) -> None:
-    wanted = ordered(history, Push(old, history.start, branch), said)
-    mark = "" if branch == "main" else "-report"
+def test_main_without_a_past_concerns_all_models(history: History, said: list[str], old: str, expected: str) -> None:
+    wanted = ordered(history, Push(old, history.start, "main"), said)
     assert [(each.request.workflow, each.resources) for each in wanted] == [
-        (f"iris-{history.start[:12]}{mark}", "small"),
-        (f"property-{history.start[:12]}{mark}", "large"),
+        (f"iris-{history.start[:12]}", "small"),
+        (f"property-{history.start[:12]}", "large"),
     ]
     assert all(expected in each.reason for each in wanted)
 
 
-def test_new_branch_is_compared_with_where_it_left_main(history: History, said: list[str]) -> None:
+@pytest.mark.parametrize("old", [ZEROS, "f" * 40, "main"], ids=["new", "unknown before", "forced"])
+def test_branch_without_a_past_is_compared_with_where_it_left_main(history: History, said: list[str], old: str) -> None:
     history.git("checkout", "-qb", "topic")
     commit = history.change("models/iris/train.py", "1")
     history.git("checkout", "-q", "main")
-    history.change("models/property/train.py", "2")
-    wanted = ordered(history, Push(ZEROS, commit, "topic"), said)
+    other = history.change("models/property/train.py", "2")
+    wanted = ordered(history, Push(other if old == "main" else old, commit, "topic"), said)
     assert [each.request.workflow for each in wanted] == [f"iris-{commit[:12]}-report"]
     assert ordered(history, Push(ZEROS, history.start, "same"), said) == []
 

@@ -1,5 +1,6 @@
 """The object store is away while a model trains: for a while, and tries bridge it; for good, and the end is clear."""
 
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -22,7 +23,7 @@ def store(cluster: Cluster) -> str:
 
 
 def test_a_store_that_comes_back_is_waited_for(cluster: Cluster, forge: Forge, figures: Figures, store: str) -> None:
-    training = slow_training.push(cluster, forge, "fault/store-away", epochs=20)
+    training = slow_training.push(cluster, forge, f"fault/store-away-{int(time.time())}", epochs=20)
     pod = training.wait_epoch(5, seconds=180)
     _, done = training.epochs(pod)
     clock = Clock()

@@ -1,6 +1,7 @@
 """A pod that trains is evicted: the next try goes on from the checkpoint in the object store, to a good end."""
 
 import json
+import time
 
 import pytest
 
@@ -15,7 +16,7 @@ _EPOCHS = 25
 
 
 def test_an_evicted_training_goes_on_from_its_checkpoint(cluster: Cluster, forge: Forge, figures: Figures) -> None:
-    training = slow_training.push(cluster, forge, "fault/evicted", epochs=_EPOCHS)
+    training = slow_training.push(cluster, forge, f"fault/evicted-{int(time.time())}", epochs=_EPOCHS)
     pod = training.wait_epoch(8, seconds=180)
     begun, done = training.epochs(pod)
     assert begun == 0
