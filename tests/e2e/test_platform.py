@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from pipelines.cluster import provider
+from pipelines.cluster.install import LABEL
 from pipelines.cluster.secrets import REGION, STORE_ADDRESS
 from pipelines.cluster.store_rights import BUCKETS, Role, access_key
 from pipelines.environments import namespaces
@@ -56,7 +57,7 @@ ROOTED = {
 }
 # what only the installer writes; a Deployment's status is its controller's, and its generation tells a change
 KINDS = ("configmaps", "secrets", "networkpolicies", "roles", "rolebindings", "serviceaccounts", "services")
-LABEL = "app.kubernetes.io/part-of=mainline"
+MADE = "app.kubernetes.io/part-of=mainline"
 
 
 @pytest.mark.e2e
@@ -109,13 +110,14 @@ def test_a_second_installation_changes_nothing(cluster: Cluster) -> None:
 def _versions(cluster: Cluster) -> dict[str, str]:
     found: dict[str, str] = {}
     for kind in KINDS:
-        listed: dict[str, Any] = json.loads(cluster.kubectl("get", kind, "-A", "-l", LABEL, "-o", "json"))
+        label = MADE if kind == "secrets" else LABEL
+        listed: dict[str, Any] = json.loads(cluster.kubectl("get", kind, "-A", "-l", label, "-o", "json"))
         for item in listed["items"]:
             if item.get("type") == "kubernetes.io/service-account-token":
                 continue  # the API server notes on it each day that it was used
             metadata = item["metadata"]
             found[f"{kind} {metadata['namespace']}/{metadata['name']}"] = metadata["resourceVersion"]
-    for item in json.loads(cluster.kubectl("get", "deployments", "-A", "-o", "json"))["items"]:
+    for item in json.loads(cluster.kubectl("get", "deployments", "-A", "-l", LABEL, "-o", "json"))["items"]:
         metadata = item["metadata"]
         found[f"deployment {metadata['namespace']}/{metadata['name']}"] = str(metadata["generation"])
     return found
