@@ -18,7 +18,7 @@ from pipelines.cluster.image_pulls import finish_pulls, start_pulls
 from pipelines.cluster.kinds import apply_kinds
 from pipelines.cluster.kubectl import Kubectl
 from pipelines.cluster.own_parts import own_forge, own_store, webhook_clients
-from pipelines.cluster.phases import Object, definitions, deployments, phases, serving_namespaces
+from pipelines.cluster.phases import Object, Phases, definitions, deployments, phases, serving_namespaces
 from pipelines.cluster.platform_tree import build_platform
 from pipelines.cluster.readiness import NotReady, wait_available
 from pipelines.cluster.store_rights import BUCKETS
@@ -65,37 +65,45 @@ def install(root: Path, target: Target, *, say: Say) -> None:
         ConfigError: an image or a credential is missing.
         NotReady: a part did not become available; the message says why.
     """
-    kubectl, production = target.kubectl, target.platform == PRODUCTION
-    given = given_parts(target.environment) if production else None
+    kubectl = target.kubectl
+    given = given_parts(target.environment) if target.platform == PRODUCTION else None
     built = _built(root, target)
     order = phases(built)
     apply_kinds(root, kubectl, modules=target.modules, say=say)
     say(f"applying {len(built)} objects")
     kubectl.apply(order.first)
     _await_definitions(kubectl, definitions(built))
-    serving = serving_namespaces(built)
     kubectl.apply(order.rights)
-    templates: Sequence[Object] = order.own
-    if given is not None:
-        kubectl.apply([*given.secrets(serving), *order.running])
-        webhook_clients(kubectl)
+    if given is None:
+        templates = _with_own_parts(root, target, order, serving_namespaces(built), say=say)
     else:
-        pulls = start_pulls(kubectl, [target.images[name] for name in _EVERYWHERE])
-        store = own_store(kubectl)
-        kubectl.apply([*secrets.store_secrets(store.roles, serving), *order.running])
-        store.fill(root, BUCKETS, say=say)
-        sender = _token(kubectl, "github-webhook")
-        forge = own_forge(kubectl, root, serving=target.images["serving"], sender=sender, say=say)
-        kubectl.apply(forge.secrets)
-        templates = forge.configured(order.own)
-        if pulls:
-            say("waiting for the nodes to pull the trainer's and the server's images")
-            finish_pulls(kubectl)
+        kubectl.apply([*given.secrets(serving_namespaces(built)), *order.running])
+        webhook_clients(kubectl)
+        templates = order.own
     kubectl.apply([secrets.notification_secret(_token(kubectl, "rollouts-notifier"))])
     kubectl.apply(templates)
     wait_available(kubectl, deployments(built), seconds=_AVAILABLE_SECONDS, say=say)
     kubectl.apply(order.last)
     say("the platform is available")
+
+
+def _with_own_parts(root: Path, target: Target, order: Phases, serving: Sequence[str], *, say: Say) -> Sequence[Object]:
+    """Starts what runs, and fills the store and the forge that the cluster has of its own; returns the templates.
+
+    The nodes pull large images meanwhile.
+    """
+    kubectl = target.kubectl
+    pulls = start_pulls(kubectl, [target.images[name] for name in _EVERYWHERE])
+    store = own_store(kubectl)
+    kubectl.apply([*secrets.store_secrets(store.roles, serving), *order.running])
+    store.fill(root, BUCKETS, say=say)
+    sender = _token(kubectl, "github-webhook")
+    forge = own_forge(kubectl, root, serving=target.images["serving"], sender=sender, say=say)
+    kubectl.apply(forge.secrets)
+    if pulls:
+        say("waiting for the nodes to pull the trainer's and the server's images")
+        finish_pulls(kubectl)
+    return forge.configured(order.own)
 
 
 def uninstall(kubectl: Kubectl, *, say: Say) -> None:
