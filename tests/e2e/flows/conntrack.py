@@ -89,10 +89,10 @@ class Listening:
         with path.open("wb") as out:
             events = ["-E", "-e", "NEW", "-o", "timestamp", "-b", "8388608"]
             process = subprocess.Popen([*inside, *events], stdout=out, stderr=subprocess.DEVNULL)
-        listed = subprocess.run([*inside, "-L"], capture_output=True, check=False).stdout
-        (self.folder / f"{place.name}-{self._files}-before.txt").write_bytes(
-            b"".join(b"[%f] %s\n" % (begun, line) for line in listed.splitlines())
-        )
+        listed = subprocess.run([*inside, "-L"], capture_output=True, check=False).stdout.splitlines()
+        # those that are open: the ends of others may be gone, and their addresses another pod's
+        lines = [b"[%f] %s\n" % (begun, line) for line in listed if b" ESTABLISHED " in line]
+        (self.folder / f"{place.name}-{self._files}-before.txt").write_bytes(b"".join(lines))
         return process
 
 

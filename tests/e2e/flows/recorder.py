@@ -14,7 +14,6 @@ from tests.manifests.policies import Flow, Outside, Pod
 
 # Pods' addresses in a cluster of the source provider, whose nodes alone are listened to.
 PODS = ip_network("10.244.0.0/16")
-_NODE = ("v1", "Node")
 _POLICY = ("networking.k8s.io/v1", "NetworkPolicy")
 _NAMESPACE = ("v1", "Namespace")
 
@@ -25,7 +24,7 @@ class Seen:
 
     Attributes:
         flows: one of each kind of source, target and port, with the number of connections that stand for it.
-        nodes: connections that a node itself made (probes, the API server's own): no policy is asked.
+        nodes: connections that no pod made but a node or the API server, as probes are: no policy is asked.
         unknown: connections of pods that were not known then: gone before anybody listened.
     """
 
@@ -44,12 +43,12 @@ class Recorder:
 
     def seen(self) -> Seen:
         """What was seen so far."""
-        nodes, outside = self._nodes(), 0
+        outside = 0
         flows: dict[str, tuple[Flow, int]] = {}
         unknown = []
         for connection, times in self.listening.heard().items():
             for when in times:
-                if connection.source in nodes or _is_gateway(connection.source):
+                if not _is_pods(connection.source):
                     outside += 1
                     continue
                 flow = self._flow(connection, when)
@@ -73,10 +72,6 @@ class Recorder:
         policies = [each for each in self.kube.list(_POLICY) if each["metadata"]["namespace"] not in ours]
         return policies + [each for each in self.kube.list(_NAMESPACE) if each["metadata"]["name"] not in ours]
 
-    def _nodes(self) -> set[str]:
-        statuses = [each["status"] for each in self.kube.list(_NODE)]
-        return {"127.0.0.1"} | {each["address"] for status in statuses for each in status.get("addresses", ())}
-
 
 @contextmanager
 def recording(kube: Cluster, folder: Path) -> Iterator[Recorder]:
@@ -97,6 +92,6 @@ def _one_of_its_kind(pod: Pod) -> Pod:
     return Pod(namespace=pod.namespace, labels=labels, ports=pod.ports, address="")
 
 
-def _is_gateway(address: str) -> bool:
-    """Whether it is a node's own address among its pods'."""
-    return ip_address(address) in PODS and address.endswith(".1")
+def _is_pods(address: str) -> bool:
+    """Whether it is a pod's; the first address of each node's pods is the node's own."""
+    return ip_address(address) in PODS and not address.endswith(".1")
