@@ -1,6 +1,7 @@
 """A training that takes its time and keeps its state: what faults interrupt. On a branch, so nothing is released."""
 
 import re
+import time
 from dataclasses import dataclass
 
 from tests.e2e.forge import Forge
@@ -68,9 +69,18 @@ class SlowTraining:
 
 def push(cluster: Cluster, forge: Forge, branch: str, *, epochs: int) -> SlowTraining:
     """Pushes the branch with the slow training; the Workflow is the cluster's to make."""
-    forge.pull()
-    count = forge.git("rev-list", "--count", "HEAD")
-    text = _FIT.format(epochs=epochs) + f"\n\nTRIED = {count}\n"
-    commit = forge.commit(f"{MODEL}: train slowly", {f"models/{MODEL}/train.py": text}, branch=branch)
+    files = {f"models/{MODEL}/train.py": _FIT.format(epochs=epochs), **another_penalty(forge)}
+    commit = forge.commit(f"{MODEL}: train slowly", files, branch=branch)
     forge.push(branch)
     return SlowTraining(cluster, Workflow(cluster, "training", f"{MODEL}-{commit[:12]}-report"), commit)
+
+
+def another_penalty(forge: Forge) -> dict[str, str]:
+    """iris' model.yaml with a penalty that nothing was trained with: the same model again would be refused as such."""
+    forge.pull()
+    path = f"models/{MODEL}/model.yaml"
+    text = (forge.clone / path).read_text(encoding="utf-8")
+    penalty = 0.5 + time.time() % 100000 / 100000
+    changed, count = re.subn(r"^(  C: )[\d.]+", rf"\g<1>{penalty:.5f}", text, flags=re.MULTILINE)
+    assert count == 1, f"{path} has no C"
+    return {path: changed}

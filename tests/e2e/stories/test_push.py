@@ -16,6 +16,7 @@ from tests.e2e.figures import Figures
 from tests.e2e.forge import Forge
 from tests.e2e.given import Cluster
 from tests.e2e.reaching import Ways
+from tests.e2e.slow_training import another_penalty
 from tests.e2e.waiting import NotYet, until
 from tests.e2e.workflow_view import Workflow
 
@@ -45,7 +46,8 @@ def test_an_event_that_nobody_known_sent_starts_nothing(cluster: Cluster, ways: 
 
 @pytest.mark.e2e
 def test_a_second_delivery_of_a_push_is_harmless(cluster: Cluster, ways: Ways, forge: Forge) -> None:
-    commit, branch = _changed(forge, "story/twice"), "story/twice"
+    branch = f"story/twice-{int(time.time())}"
+    commit = _changed(forge, branch)
     forge.push(branch)
     name = f"iris-{commit[:12]}-report"
     first = Workflow(cluster, "training", name)
@@ -105,12 +107,8 @@ def _first_node(workflow: Object) -> str:
 
 
 def _changed(forge: Forge, branch: str) -> str:
-    """Commits a change of iris that its training sees: a line of its own number in train.py."""
-    forge.pull()
-    path = "models/iris/train.py"
-    text = (forge.clone / path).read_text(encoding="utf-8").split("\n# Pushed again:")[0].rstrip()
-    count = forge.git("rev-list", "--count", "--all")
-    return forge.commit("iris: again", {path: f"{text}\n# Pushed again: {count}.\n"}, branch=branch)
+    """Commits a change of iris that its training sees."""
+    return forge.commit("iris: another penalty", another_penalty(forge), branch=branch)
 
 
 def _event(commit: str, ref: str) -> bytes:
