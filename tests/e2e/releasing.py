@@ -13,6 +13,7 @@ from pathlib import Path
 from models.release import Release, read_release, release_path, render_release
 from pipelines import lineage, tracking
 from pipelines.lineage import Origin
+from pipelines.standing import Ending, standings
 from tests.e2e.cluster_view import Rollout
 from tests.e2e.forge import Forge, Merged
 from tests.e2e.given import ROOT, Cluster
@@ -109,7 +110,8 @@ class Releases:
             same = replace(release, attempt=rollout.attempt_of(view.stable))
             if rollout.former_revision(same) == view.stable:
                 return Released(same, Merged(self.forge.pull(), 0.0, 0.0), view.stable)
-        released = self.merge(release, environment)
+        former = self._completed(release, environment)
+        released = self.merge_as_is(former, environment) if former else self.merge(release, environment)
         return replace(released, revision=self.wait_promoted(released, environment).current)
 
     def promoted_over(self, stable: str, better: str, environment: str = PRODUCTION) -> tuple[Released, Released]:
@@ -164,6 +166,16 @@ class Releases:
         told = f"mainline {' '.join(arguments)}: exit code {done.returncode}: {done.stderr[-2000:]}"
         assert done.returncode == exit_code, told
         return done.stdout if exit_code == 0 else done.stdout + done.stderr
+
+    def _completed(self, release: Release, environment: str) -> Release | None:
+        """The attempt at it that was promoted here before and whose pods' template is still known: a way back."""
+        with self.stores.reachable():
+            known = standings(release, environment)
+        for each in reversed(known):
+            tried = replace(release, attempt=str(each.attempt))
+            if each.ending is Ending.COMPLETED and self.rollout(release.model, environment).former_revision(tried):
+                return tried
+        return None
 
     def _attempts(self, release: Release, environment: str) -> int:
         """The highest attempt that git's history, on any branch, or the registry has of it; 0 for none."""

@@ -41,7 +41,8 @@ def test_the_switch_is_gated_before_and_after(
         return view
 
     until(f"{NAMESPACE} switches", switching, seconds=PROMOTE_SECONDS)
-    (gate,) = rollout.runs(before.current)
+    gate = rollout.runs(before.current)[0]
+    assert gate.name.endswith("-pre")
     assert (gate.phase, set(gate.metrics)) == ("Successful", {"replay"})
 
     # after it: the former pods stay, ready, for as long as the gate runs
@@ -56,5 +57,5 @@ def test_the_switch_is_gated_before_and_after(
     until(f"{NAMESPACE} watches on", gated, seconds=PROMOTE_SECONDS)
     watch.promoted(released)
     after = [run for run in rollout.runs(before.current) if run.name != gate.name]
-    assert [run.phase for run in after] == ["Successful"]
+    assert [(run.name.endswith("-post"), run.phase) for run in after] == [(True, "Successful")]
     assert len(after[0].metrics) > 1
