@@ -7,12 +7,14 @@ reconciler.
 """
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from models.errors import ConfigError, GateClosed, MainlineError
+from models.errors import ConfigError, MainlineError
 from models.release import Release, read_release, release_path
+from pipelines.applied import is_applied, note_applied
+from pipelines.apply_result import Applied, worst
 from pipelines.applying import (
     MANAGER,
     OVERLAY,
@@ -41,29 +43,26 @@ _TRIES = 3
 Say = Callable[[str], None]
 
 
-@dataclass(frozen=True)
-class Applied:
-    """What became of one overlay.
+def apply_main(
+    cluster: Cluster, repo: str, *, say: Say, branch: str = "main", asked: datetime | None = None
+) -> list[Applied]:
+    """Applies every overlay that the branch's head releases; errors are in the answer.
 
-    Attributes:
-        overlay: `<environment>-<model>`.
-        changed: kind and name of what was created or changed.
-        pruned: kind and name of what was deleted.
-        error: why not, or not all of it.
+    Args:
+        asked: when somebody wanted it; an application that was begun since, of the same head, is enough. None: now.
     """
-
-    overlay: str
-    changed: tuple[str, ...] = ()
-    pruned: tuple[str, ...] = ()
-    error: MainlineError | None = None
-
-
-def apply_main(cluster: Cluster, repo: str, *, say: Say, branch: str = "main") -> list[Applied]:
-    """Applies every overlay that the branch's head releases; errors are in the answer."""
+    began = datetime.now(UTC)
     with open_store(repo) as store:
         root = checked_out(store, branch)
-        say(f"{branch} is {store.resolve(f'refs/heads/{branch}')}")
-        return [_overlay(cluster, root, environment, model, say) for environment, model in overlays(store, root)]
+        head = str(store.resolve(f"refs/heads/{branch}"))
+        say(f"{branch} is {head}")
+        if asked is not None and is_applied(cluster, head, asked):
+            say("it was applied while this waited: nothing is left to do")
+            return []
+        done = [_overlay(cluster, root, environment, model, say) for environment, model in overlays(store, root)]
+    if asked is not None and worst(done) is None:
+        note_applied(cluster, head, began)
+    return done
 
 
 def _overlay(cluster: Cluster, root: Path, environment: str, model: str, say: Say) -> Applied:
@@ -180,12 +179,3 @@ def _ours(cluster: Cluster, namespace: str, overlay: str) -> Iterator[Mapping[st
 
 def _said(item: Mapping[str, Any]) -> str:
     return f"{item['kind']} {item['metadata']['name']}"
-
-
-def worst(applied: list[Applied]) -> MainlineError | None:
-    """The error that decides the exit code: one worth a retry before a refusal; None where all went well."""
-    errors = [each.error for each in applied if each.error is not None]
-    if not errors:
-        return None
-    passing = [err for err in errors if not isinstance(err, ConfigError | GateClosed | KubeRefused)]
-    return (passing or errors)[0]

@@ -41,7 +41,7 @@ def apply_template() -> WorkflowTemplate:
     ) as template:
         step(
             "apply",
-            flags={"repo": workflow("repo")},
+            flags={"repo": workflow("repo"), "asked": "{{workflow.creationTimestamp}}"},
             working_dir=IMAGE_CODE,
             environment=TRACKING,
             secrets=forge_secrets(),

@@ -2,6 +2,7 @@
 
 import subprocess
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,8 @@ import pytest
 from models.errors import ConfigError, GateClosed
 from models.release import Release, release_path, render_release
 from pipelines import tracking
-from pipelines.apply import Applied, apply_main, worst
+from pipelines.apply import apply_main
+from pipelines.apply_result import Applied, worst
 from pipelines.kube import KubeFailed
 from pipelines.standing import Ending, record
 from tests.kustomize.conftest import copy_tree, released
@@ -197,6 +199,26 @@ def test_what_the_last_commit_released_is_applied_first(tree: Path, shelf: Shelf
     git(tree, "checkout", "-q", "main")
     git(tree, "merge", "-q", "--no-ff", "-m", "merge", "proposal")
     assert order() == ["staging-iris", "production-iris"]
+
+
+def test_who_waited_behind_an_application_of_the_same_head_needs_none(tree: Path, shelf: Shelf) -> None:
+    def asked(ago: timedelta) -> int:
+        shelf.calls.clear()
+        now = datetime.now(UTC)
+        return len(apply_main(shelf.as_cluster(), str(tree), say=lambda _: None, asked=now - ago))
+
+    minute = timedelta(minutes=1)
+    release(tree, version(1))
+    assert asked(minute) == 2
+    assert asked(minute) == 0
+    assert asked(timedelta(0)) == 2, "asked for after it: what was changed by hand since is to be found"
+    release(tree, version(2))
+    assert asked(minute) == 2
+    shelf.conflicts.add("Service serving")
+    assert asked(timedelta(0)) == 2
+    release(tree, version(3))
+    assert asked(minute) == 2
+    assert asked(minute) == 2, "one that failed is none"
 
 
 def test_what_may_pass_decides_the_exit_code() -> None:
