@@ -44,7 +44,7 @@ NOT_TRAINING = (
         "pipelines/steps/reconcile.py",
     ),
     *(
-        "pipelines/apply*.py",
+        "pipelines/appl*.py",
         "pipelines/head.py",
         "pipelines/restoring.py",
         "pipelines/reverting.py",
