@@ -57,7 +57,7 @@ def test_a_share_is_what_the_step_says(
         watch = Watch("exact shares by Traefik", releases, traffic, figures)
 
         better = releases.merge(releases.register(f"{MODEL}-better"))
-        rollout.wait_step(better.release, 1, seconds=180)
+        rollout.wait_step(better.release, 1, seconds=300)
         first = _share(traffic, better)
         figures.note(watch.story, "of_5_percent_percent", 100 * first)
         # main is applied again while the canary is under way: the weights are Argo Rollouts'
@@ -76,13 +76,13 @@ def test_a_share_is_what_the_step_says(
 
         # taken back by git: its pods are known, no step again
         reverted = Released(stable.release, forge.revert(better.merged.commit))
-        rollout.wait_promoted(stable.release, seconds=120)
+        rollout.wait_promoted(stable.release, seconds=300)
         figures.note(watch.story, "revert_to_last_answer_seconds", _last(traffic, better) - reverted.merged.done)
         watch.nothing_lost()
 
         # aborted by a person: stable's pods are all there
         again = releases.merge(releases.register(f"{MODEL}-better"))
-        rollout.wait_step(again.release, 1, seconds=180)
+        rollout.wait_step(again.release, 1, seconds=300)
         _share(traffic, again)
         aborted = traffic.at(traffic.mark())
         _status(cluster, rollout, {"abort": True})
@@ -90,7 +90,7 @@ def test_a_share_is_what_the_step_says(
         figures.note(watch.story, "abort_to_last_answer_seconds", _last(traffic, again) - aborted)
         watch.nothing_lost()
         forge.revert(again.merged.commit)
-        rollout.wait_promoted(stable.release, seconds=120)
+        rollout.wait_promoted(stable.release, seconds=300)
         callers.stop(name)
 
 
