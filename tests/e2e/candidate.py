@@ -1,0 +1,96 @@
+"""A candidate of iris that is merged over a good release, for the faults: what each of them does to it is its story."""
+
+from dataclasses import dataclass, replace
+
+from tests.e2e.callers import RATE, Callers
+from tests.e2e.cluster_view import Rollout
+from tests.e2e.figures import Figures
+from tests.e2e.releasing import Released, Releases
+from tests.e2e.traffic import Counts, Traffic
+from tests.e2e.views import Run, View
+from tests.e2e.waiting import NotYet, until
+from tests.e2e.watch import ABORT_SECONDS, PROMOTE_SECONDS, RECOVERY_SECONDS, Watch
+
+MODEL = "iris"
+NAMESPACE = f"{MODEL}-production"
+STABLE, BETTER = f"{MODEL}-stable", f"{MODEL}-better"
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """One release on its way, with what was stable before it and the traffic that both get."""
+
+    stable: Released
+    released: Released
+    rollout: Rollout
+    watch: Watch
+    traffic: Traffic
+
+    def wait_pod(self) -> View:
+        """Until its first pod serves."""
+        self.rollout.wait_canary(self.released.release, seconds=PROMOTE_SECONDS)
+        return self.rollout.view()
+
+    def stopped(self) -> tuple[View, Run | None]:
+        """Sees its abort, and that what was stable is."""
+        view, run = self.watch.aborted(self.released)
+        assert view.stable == self.stable.revision
+        return view, run
+
+    def wait_for_a_person(self, *, seconds: float = ABORT_SECONDS) -> View:
+        """Until nothing more happens without one: neither promoted nor aborted, for no gate could say."""
+
+        def look() -> View:
+            view = self.rollout.view()
+            assert not view.aborted, f"aborted, must wait for a person: {view}; {self.rollout.told(view.current)}"
+            assert not view.promoted, f"promoted, must wait for a person: {view}; {self.rollout.told(view.current)}"
+            if view.phase != "Paused" or "Inconclusive" not in view.message:
+                raise NotYet(f"{view}; {self.rollout.told(view.current)}")
+            return view
+
+        return until(f"{NAMESPACE} waits for a person", look, seconds=seconds)
+
+    def take_back(self) -> None:
+        """Reverts its merge, as a person does; until what was stable serves alone."""
+        self.watch.releases.forge.revert(self.released.merged.commit)
+        self.rollout.wait_promoted(self.stable.release, seconds=RECOVERY_SECONDS)
+
+    def lost_at_most(self, most: float, *, pods: int, until_second: int) -> Counts:
+        """What callers saw: no more requests failed than were under way to pods that ended without notice.
+
+        Args:
+            most: seconds within which callers must have heard of it.
+            pods: how many of them ended.
+            until_second: of the traffic; from there on none may fail.
+        """
+        found = self.watch.counts()
+        view = self.rollout.view()
+        bound = most * RATE * pods / (view.replicas + 1)
+        assert found.n_failed <= bound, f"more than the {bound:.0f} that were under way there: {found}"
+        late = self.traffic.counts(until_second)
+        assert not late.n_failed, f"callers still lose requests: {late}"
+        return found
+
+
+def merged(
+    releases: Releases,
+    callers: Callers,
+    figures: Figures,
+    story: str,
+    *,
+    recipe: str = BETTER,
+    image: str = "",
+    tampered: bool = False,
+) -> Candidate:
+    """Merges a recipe's bundle over the good release, which is promoted first where it is not.
+
+    Args:
+        story: under which figures are noted.
+        image: in place of the sound server's.
+    """
+    stable = releases.stable(STABLE)
+    traffic = callers.start(MODEL)
+    watch = Watch(story, releases, traffic, figures)
+    release = releases.register(recipe, tampered=tampered)
+    released = releases.merge(replace(release, image=image) if image else release)
+    return Candidate(stable, released, releases.rollout(MODEL), watch, traffic)
