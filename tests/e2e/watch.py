@@ -35,11 +35,15 @@ class Watch:
     def __post_init__(self) -> None:
         self.since = self.traffic.mark()
 
-    def promoted(self, released: Released) -> View:
-        """Sees its first pod and its promotion; no request may be lost in all that time."""
+    def first_pod(self, released: Released) -> None:
+        """Sees its first pod."""
         rollout = self.releases.rollout(released.release.model, self.environment)
         rollout.wait_canary(released.release, seconds=PROMOTE_SECONDS)
         self._note("merge_to_first_ready_canary_seconds", time.time() - released.merged.done)
+
+    def promoted(self, released: Released) -> View:
+        """Sees its promotion; no request may be lost in all that time."""
+        rollout = self.releases.rollout(released.release.model, self.environment)
         view = rollout.wait_promoted(released.release, seconds=PROMOTE_SECONDS)
         self._note("merge_to_promoted_seconds", time.time() - released.merged.done)
         self.nothing_lost()

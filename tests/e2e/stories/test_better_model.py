@@ -22,6 +22,7 @@ def test_is_promoted(case: Case, releases: Releases, callers: Callers, figures: 
     watch = Watch(str(case), releases, traffic, figures)
 
     released = releases.merge(releases.register(case.candidate))
+    watch.first_pod(released)
     view = watch.promoted(released)
 
     # a canary: the guard and three analyses; blue-green: one before the switch and one after

@@ -25,7 +25,7 @@ def test_the_switch_is_gated_before_and_after(
     rollout = releases.rollout(MODEL)
 
     # before the switch: the preview is there, its Service reaches it, and no caller does
-    rollout.wait_canary(released.release, seconds=PROMOTE_SECONDS)
+    watch.first_pod(released)
     shown = cluster.call(NAMESPACE, "services/serving-preview:http", "metadata")
     assert shown["digest"] == released.digest
     before = rollout.view()

@@ -52,6 +52,7 @@ def test_a_push_trains_and_merges_promote(
     merged = forge.merge(forge.open_pull_request(proposed["branch"], proposed["title"]))
     released = Released(releases.current(MODEL), merged)
     assert released.digest == version.digest
+    watch.first_pod(released)
     watch.promoted(released)
     figures.note("train", "push_to_production_seconds", time.time() - pushed)
 
