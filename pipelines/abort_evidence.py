@@ -5,6 +5,7 @@ Pure: made of the Rollout, its AnalysisRuns and the judge's answers, as they wer
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict
 from typing import Any
 
 from models.verdict import Verdict
@@ -51,14 +52,7 @@ def document(
     undecided = [metric["metric"] for run in analyses for metric in run["metrics"] if metric["phase"] == "Inconclusive"]
     message = _message(rollout)
     return {
-        "model": revision.model,
-        "version": revision.version,
-        "digest": revision.digest,
-        "attempt": revision.attempt,
-        "environment": revision.environment,
-        "namespace": revision.namespace,
-        "rollout": revision.rollout,
-        "hash": revision.hash,
+        **asdict(revision),
         "aborted_at": (rollout.get("status") or {}).get("abortedAt"),
         "message": message,
         "reason": _reason(failed, message, undecided, _judged(report)),
