@@ -3,7 +3,8 @@
 import json
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import pairwise
 
 from pipelines.rehearsal.answers import from_web
 from pipelines.rehearsal.contract import Measured
@@ -22,12 +23,13 @@ ROLLOUT_LATE_SECONDS = 30.0
 
 @dataclass(frozen=True)
 class Difference:
-    """One thing that differs."""
+    """One thing that differs; of a case that takes time with its key."""
 
     case: str
     what: str
     ours: object
     theirs: object
+    key: str = ""
 
     def __str__(self) -> str:
         return f"{self.case}: {self.what}\n    rehearsal:  {self.ours}\n    controller: {self.theirs}"
@@ -42,10 +44,14 @@ def compared(tables: Tables, played: Played) -> list[Difference]:
         found += _readings(row, played.once.get(key, Measurement("was not measured")))
     found += [Difference(f"the argument {each}", "value", *both) for each, both in passing.differing(played.arguments)]
     for case in tables.analyses:
-        found += _analyses(case, ours.analysis(case), played.analyses[case.key])
+        found += _keyed(case, _analyses(case, ours.analysis(case), played.analyses[case.key]))
     for case in tables.rollouts:
-        found += _rollouts(case, ours.rollout(case), played.rollouts[case.key])
+        found += _keyed(case, _rollouts(case, ours.rollout(case), played.rollouts[case.key]))
     return found
+
+
+def _keyed(case: Case, differences: Iterator[Difference]) -> list[Difference]:
+    return [replace(each, key=case.key) for each in differences]
 
 
 def _readings(row: Row, seen: Measurement) -> Iterator[Difference]:
@@ -89,9 +95,14 @@ def _analyses(case: Case, mine: Analysis, other: Analysis) -> Iterator[Differenc
             yield Difference(case.name, name, said, seen)
     for metric, said in mine.times.items():
         seen = other.times.get(metric, [])
-        pairs = zip(said, seen, strict=False)
-        if len(seen) < len(said) or any(abs(a - b) > TIME_TOLERANCE_SECONDS for a, b in pairs):
+        gaps = zip(_gaps(said), _gaps(seen), strict=False)
+        if len(seen) < len(said) or any(abs(a - b) > TIME_TOLERANCE_SECONDS for a, b in gaps):
             yield Difference(case.name, f"times of {metric}", said, seen)
+
+
+def _gaps(times: list[float]) -> list[float]:
+    """From each measurement to the next; the first is from the beginning of the run."""
+    return [times[0], *(after - before for before, after in pairwise(times))] if times else []
 
 
 def _rollouts(case: Case, mine: Rolled, other: Rolled) -> Iterator[Difference]:

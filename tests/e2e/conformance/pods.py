@@ -15,6 +15,8 @@ from tests.e2e.conformance.manifests import NAMESPACE, READY_AFTER, Object
 
 POD = ("v1", "Pod")
 _LOOK_SECONDS = 0.1
+# A busy API server may answer late once.
+_TRIES, _AGAIN_SECONDS = 5, 0.5
 
 
 class Readiness:
@@ -24,6 +26,7 @@ class Readiness:
         self.kube, self.core = kube, CoreV1Api(kube.api)
         self.failed: list[str] = []
         self._due: dict[str, float] = {}
+        self._tried: dict[str, int] = {}
         self._over = threading.Event()
         self._threads = [threading.Thread(target=each, daemon=True) for each in (self._watch, self._tell)]
 
@@ -43,8 +46,8 @@ class Readiness:
                     if self._over.is_set():
                         return
                     self._seen(what, pod)
-            except (KubeFailed, HTTPError, OSError) as err:
-                self.failed.append(str(err))
+            except (KubeFailed, HTTPError, OSError):
+                time.sleep(0.5)  # all that there is comes again
 
     def _seen(self, what: str, pod: Object) -> None:
         name, after = pod["metadata"]["name"], pod["metadata"].get("annotations", {}).get(READY_AFTER)
@@ -66,6 +69,11 @@ class Readiness:
         status = {"status": {"phase": "Running", "conditions": conditions}}
         try:
             self.core.patch_namespaced_pod_status(name, NAMESPACE, status)
-        except ApiException as err:
-            if err.status != 404:  # scaled down meanwhile
-                self.failed.append(f"{name}: {err.status} {err.reason}")
+        except (ApiException, HTTPError, OSError) as err:
+            if getattr(err, "status", 0) == 404:
+                return  # scaled down meanwhile
+            self._tried[name] = self._tried.get(name, 0) + 1
+            if self._tried[name] < _TRIES:
+                self._due[name] = time.monotonic() + _AGAIN_SECONDS
+            else:
+                self.failed.append(f"{name}: {err}")

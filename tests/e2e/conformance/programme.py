@@ -1,7 +1,7 @@
 """Which cases are played how, and which cannot be compared, each with its reason."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
 
 from tests.e2e.conformance import manifests, ours, passing, table
 from tests.e2e.conformance.answers import Answer, read, scripted
@@ -32,10 +32,10 @@ class Tables:
     left_out: Mapping[str, str]
 
     @classmethod
-    def read(cls) -> "Tables":
-        """As they are now."""
-        analyses = table.shortest("a", table.analyses(), _analysis_agrees)
-        rollouts = table.shortest("r", table.rollouts(), _rollout_agrees)
+    def read(cls, factors: Sequence[int] = table.FACTORS) -> "Tables":
+        """As they are now, their durations divided by one of these factors."""
+        analyses = table.shortest("a", table.analyses(), _analysis_agrees, factors=factors)
+        rollouts = table.shortest("r", table.rollouts(), _rollout_agrees, factors=factors)
         left_out, conditions = {}, {}
         for index, row in enumerate(table.expressions()):
             if row["if"]:
@@ -52,6 +52,12 @@ class Tables:
             readings={f"w{index:03d}": row for index, row in enumerate(table.answers())},
             left_out=left_out,
         )
+
+    def only(self, keys: Collection[str]) -> "Tables":
+        """Some cases, and nothing of what takes no time."""
+        analyses = [each for each in self.analyses if each.key in keys]
+        rollouts = [each for each in self.rollouts if each.key in keys]
+        return replace(self, analyses=analyses, rollouts=rollouts, conditions={}, readings={})
 
     def script(self) -> dict[str, list[Answer]]:
         """Every answer by its path."""
@@ -74,10 +80,7 @@ class Tables:
             runs=[case for case in self.analyses if not _by_rollout(case)],
             asking=[case for case in self.analyses if _by_rollout(case)],
             rollouts=self.rollouts,
-            once={
-                f"conditions-{begin}": metrics[begin : begin + _TOGETHER] for begin in range(0, len(metrics), _TOGETHER)
-            }
-            | {"answers": [_reading(key, row, address) for key, row in self.readings.items()]},
+            once=_together(metrics) | _together([_reading(key, row, address) for key, row in self.readings.items()]),
             arguments=passing.Passing.read(address),
         )
 
@@ -85,6 +88,12 @@ class Tables:
 def condition(row: Row) -> str:
     """The phase of a measurement with this condition, by the rehearsal's engine; why, where it refuses the row."""
     return ours.condition(row["if"], read(row["of"], scripted(row["of"], row["result"])))
+
+
+def _together(metrics: Sequence[Object]) -> dict[str, list[Object]]:
+    """Metrics by the name of the AnalysisRun that has them."""
+    parts = [list(metrics[begin : begin + _TOGETHER]) for begin in range(0, len(metrics), _TOGETHER)]
+    return {f"of-{part[0]['name']}": part for part in parts}
 
 
 def _reading(key: str, row: Row, address: str) -> Object:
