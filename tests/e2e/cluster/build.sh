@@ -105,7 +105,7 @@ build_versitygw() {
   link "-X main.Version=v$VERSITYGW_VERSION" ./cmd/versitygw
 }
 
-build_prometheus() { # without its pages; of the ways to find targets only Kubernetes, which halves the time to build
+build_prometheus() { # without its pages; of the ways to find targets only Kubernetes, so that no cloud's library is compiled
   copy prometheus "$PROMETHEUS_MODULE@$PROMETHEUS_MODULE_VERSION"
   cd "$SRC/prometheus"
   printf 'package plugins\n\nimport _ "%s/discovery/kubernetes"\n' "$PROMETHEUS_MODULE" >plugins/plugins.go
