@@ -27,6 +27,11 @@ def make_buckets(store: Store, address: str, names: Sequence[str]) -> list[str]:
     return made
 
 
+def set_policy(store: Store, address: str, bucket: str, text: str) -> None:
+    """Says who may do what in one bucket, in place of what `store_rights` says."""
+    _client(store, address).put_bucket_policy(Bucket=bucket, Policy=text)
+
+
 def holds(store: Store, address: str, bucket: str, key: str) -> bool:
     """Whether a bucket has an object."""
     from botocore.exceptions import ClientError

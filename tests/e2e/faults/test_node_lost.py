@@ -1,0 +1,63 @@
+"""A node is lost in the middle of a canary, with pods on it: nothing is promoted for it, and callers soon know."""
+
+import time
+from collections.abc import Iterator
+
+import pytest
+
+from tests.e2e.breaking import lost
+from tests.e2e.callers import Callers
+from tests.e2e.candidate import BETTER, MODEL, NAMESPACE, STABLE, merged
+from tests.e2e.figures import Figures
+from tests.e2e.given import POD, Cluster
+from tests.e2e.releasing import Releases
+from tests.e2e.traffic import LOAD_NAMESPACE
+from tests.e2e.waiting import NotYet, until
+
+pytestmark = pytest.mark.full
+# Kubernetes takes a node that says nothing for lost after 50 s; then its pods are no endpoints any more.
+HEARD_SECONDS = 65
+AWAY_SECONDS = 85
+
+
+@pytest.fixture
+def elsewhere(cluster: Cluster, releases: Releases, callers: Callers) -> Iterator[str]:
+    """The node that the callers are on, which nothing new lands on: what counts must not be lost itself."""
+    releases.stable(STABLE)
+    releases.register(BETTER)
+    callers.start(MODEL)
+    pod = cluster.kube.get(POD, NAMESPACE, LOAD_NAMESPACE)
+    assert pod is not None
+    node = str(pod["spec"]["nodeName"])
+    cluster.kubectl("cordon", node)
+    yield node
+    cluster.kubectl("uncordon", node)
+
+
+def test_a_node_goes_and_comes_back(
+    cluster: Cluster, releases: Releases, callers: Callers, figures: Figures, elsewhere: str
+) -> None:
+    candidate = merged(releases, callers, figures, "node lost")
+    view = candidate.wait_pod()
+    (pod, *_) = candidate.rollout.ready_pods(view.current)
+    node = str(pod["spec"]["nodeName"])
+    assert node != elsewhere
+    there = [each for each in cluster.pods(NAMESPACE) if each["spec"].get("nodeName") == node]
+    gone = candidate.traffic.mark()
+    with lost(cluster, node):
+        for _ in range(AWAY_SECONDS // 5):
+            time.sleep(5)
+            assert not candidate.rollout.view().promoted, "promoted while its pod was away"
+    seen = candidate.lost_at_most(HEARD_SECONDS, pods=len(there), until_second=gone + HEARD_SECONDS)
+    figures.note(candidate.watch.story, "pods_on_it", len(there))
+    figures.note(candidate.watch.story, "requests_slower_than_a_second", seen.slow)
+
+    # back again, it ends in one of the ways that a person can see; what was stable can be had again in any case
+    def ended() -> str:
+        view = candidate.rollout.view()
+        if view.promoted or view.aborted or "Inconclusive" in view.message:
+            return "promoted" if view.promoted else "aborted" if view.aborted else "waits for a person"
+        raise NotYet(f"{view}; {candidate.rollout.told(view.current)}")
+
+    figures.note(candidate.watch.story, "ending", until("the rollout ends", ended, seconds=300))
+    candidate.take_back()
