@@ -70,7 +70,8 @@ def test_a_share_is_what_the_step_says(
         half = _share(traffic, better)
         figures.note(watch.story, "of_50_percent_percent", 100 * half)
         _go_on(cluster, rollout)
-        watch.promoted(better)
+        rollout.wait_promoted(better.release, seconds=300)
+        watch.nothing_lost()
         assert 0.045 <= first <= 0.055
         assert 0.49 <= half <= 0.51
 
