@@ -79,18 +79,18 @@ def merged(
     story: str,
     *,
     recipe: str = BETTER,
-    image: str = "",
     tampered: bool = False,
+    **changed: str,
 ) -> Candidate:
     """Merges a recipe's bundle over the good release, which is promoted first where it is not.
 
     Args:
         story: under which figures are noted.
-        image: in place of the sound server's.
+        changed: what its release.yaml says in place of what was registered: image, uri.
     """
     stable = releases.stable(STABLE)
     traffic = callers.start(MODEL)
     watch = Watch(story, releases, traffic, figures)
     release = releases.register(recipe, tampered=tampered)
-    released = releases.merge(replace(release, image=image) if image else release)
+    released = releases.merge(replace(release, **changed))
     return Candidate(stable, released, releases.rollout(MODEL), watch, traffic)

@@ -10,6 +10,26 @@ from tests.e2e.waiting import NotYet, say, until
 SERVICE = ("v1", "Service")
 # Beside the label of the pods that it stands in for, which network policies know.
 LABEL = "mainline.dev/stand-in"
+# A Prometheus without a sample; it says so at once.
+EMPTY_PROMETHEUS = """\
+import http.server
+
+
+class Empty(http.server.BaseHTTPRequestHandler):
+    def do_POST(self):
+        self.rfile.read(int(self.headers.get("content-length", "0")))
+        body = b'{"status": "success", "data": {"resultType": "vector", "result": []}}'
+        self.send_response(200)
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    do_GET = do_POST
+
+
+http.server.ThreadingHTTPServer(("0.0.0.0", 9090), Empty).serve_forever()
+"""
 
 
 @contextmanager

@@ -50,11 +50,14 @@ def environment(settings: Mapping[str, str]) -> Iterator[None]:
                 os.environ[name] = value
 
 
-def tampered_copy(bundle: Bundle, uri: str) -> str:
-    """A copy at another address whose graph differs by a bit; the digest stays what was released."""
+def tampered_copy(bundle: Bundle, uri: str, *, at: int | None = None) -> str:
+    """A copy at another address whose graph differs by a bit, of the byte `at` or of the one in the middle.
+
+    The digest stays what was released.
+    """
     other = f"{uri}-tampered"
     data = bytearray(bundle.read(MODEL))
-    data[len(data) // 2] ^= 1
+    data[len(data) // 2 if at is None else at] ^= 1
     for name in (BUNDLE, *bundle.manifest.files):
         content = bytes(data) if name == MODEL else (bundle.folder / name).read_bytes()
         write_bytes(f"{other}/{name}", content)
