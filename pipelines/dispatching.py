@@ -36,6 +36,8 @@ def orders(store: Store, push: Push, say: Callable[[str], None]) -> list[Order]:
     A commit that the forge no longer gives (the branch was forced away, or is gone) concerns nothing: a later push did.
     """
     where = f"{push.branch} {push.new[:12]}"
+    if not store.is_ancestor(push.old, push.new):
+        store.deepen()  # it is further back, or the branch is new, or was forced
     for commit in (push.old, push.new):
         if set(commit) != {"0"} and store.resolve(commit) is None:
             store.fetch(commit)

@@ -30,6 +30,9 @@ _KEPT = (
 )
 
 
+_BRANCHES = "+refs/heads/*:refs/heads/*"
+
+
 class GitFailed(MainlineError):  # noqa: N818  (states what is so)
     """git refused or could not do something; its own words are in the message."""
 
@@ -97,6 +100,11 @@ class Store:
         before = [word for parent in parents for word in ("-p", parent)]
         return self.git("commit-tree", tree, *before, "-F", "-", stdin=message.rstrip() + "\n", environment=identity)
 
+    def deepen(self) -> None:
+        """Brings the whole history of the branches, where only a recent part of it was fetched."""
+        if (self.folder / "shallow").exists():
+            self.git("fetch", "--quiet", "--unshallow", "--no-tags", "--no-write-fetch-head", self.remote, _BRANCHES)
+
     def fetch(self, commit: str) -> bool:
         """Brings a commit that no branch has any more; False where the remote does not give it."""
         return (
@@ -152,8 +160,12 @@ class Store:
 
 
 @contextmanager
-def open_store(remote: str | Path) -> Iterator[Store]:
+def open_store(remote: str | Path, *, recent: int = 0) -> Iterator[Store]:
     """A store that has fetched the remote's branches; removed afterwards.
+
+    Args:
+        recent: fetches so many commits of each branch's history alone, which is much sooner; `Store.deepen` brings the
+            rest. 0 for all.
 
     Raises:
         GitFailed: the remote is no repository, or cannot be reached.
@@ -164,7 +176,8 @@ def open_store(remote: str | Path) -> Iterator[Store]:
     with tempfile.TemporaryDirectory(prefix="mainline-forge-", ignore_cleanup_errors=True) as folder:
         store = Store(Path(folder), address)
         store.git("init", "--quiet", "--bare", ".")
-        store.git("fetch", "--quiet", "--no-tags", "--no-write-fetch-head", address, "+refs/heads/*:refs/heads/*")
+        depth = [f"--depth={recent}"] if recent else []
+        store.git("fetch", "--quiet", *depth, "--no-tags", "--no-write-fetch-head", address, _BRANCHES)
         yield store
 
 

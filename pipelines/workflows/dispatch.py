@@ -33,6 +33,8 @@ def dispatch_template() -> WorkflowTemplate:
             flags={name: workflow(name) for name in (*_PUSH, "repo")},
             working_dir=IMAGE_CODE,
             secrets=forge_secrets(),
+            # what a version of the data holds is written there
+            store=True,
             resources=SMALL,
         )
     return template

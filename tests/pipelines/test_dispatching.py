@@ -196,3 +196,15 @@ def test_installation_begins_where_it_says(history: History, store: str) -> None
     assert reconciled(history, Accepting(), since=history.start) == []
     head = history.change("models/iris/train.py", "1")
     assert reconciled(history, Accepting(), since=history.start) == [f"iris-{head[:12]}"]
+
+
+@pytest.mark.parametrize("back", [1, 6], ids=["recent", "further back than was fetched"])
+def test_history_is_fetched_as_far_as_it_is_needed(history: History, said: list[str], back: int) -> None:
+    for number in range(5):
+        history.change("README.md", f"{number} again")
+    commit = history.change("models/iris/train.py", "1")
+    old = history.git("rev-parse", f"HEAD~{back}")
+    with open_store(f"file://{history.folder}", recent=3) as opened:
+        wanted = orders(opened, Push(old, commit, "main"), said.append)
+        assert (opened.folder / "shallow").exists() is (back == 1)
+    assert [each.request.workflow for each in wanted] == [f"iris-{commit[:12]}"]
