@@ -16,8 +16,9 @@ from tests.e2e.conformance.table import Case, Row
 
 # Kubernetes' times are whole seconds, and a controller with a hundred cases at hand may come a second late.
 TIME_TOLERANCE_SECONDS = 2.0
+# When pods become ready Kubernetes may count from up to a second before, and the rehearsal looks once a second.
+ROLLOUT_EARLY, ROLLOUT_EARLY_SECONDS = 0.3, 2.5
 # A rollout's end is reached by way of ReplicaSets, pods and several reconciliations each, 40 requests a second in all.
-ROLLOUT_EARLY_SECONDS = 2.5
 ROLLOUT_LATE_SECONDS = 30.0
 
 
@@ -119,16 +120,21 @@ def _rollouts(case: Case, mine: Rolled, other: Rolled) -> Iterator[Difference]:
             yield Difference(case.name, name, said, seen)
     if mine.message not in re.sub(r'ReplicaSet "\S+"', "ReplicaSet", other.message):
         yield Difference(case.name, "message", mine.message, other.message)
-    if not mine.seconds - ROLLOUT_EARLY_SECONDS <= other.seconds <= mine.seconds + ROLLOUT_LATE_SECONDS:
+    earliest = mine.seconds * (1 - ROLLOUT_EARLY) - ROLLOUT_EARLY_SECONDS
+    if not earliest <= other.seconds <= mine.seconds + ROLLOUT_LATE_SECONDS:
         yield Difference(case.name, "seconds", mine.seconds, other.seconds)
 
 
 def _lowered(said: tuple[Pods, ...], seen: tuple[Pods, ...]) -> bool:
-    """Whether they differ by pods alone that a lowered weight takes away: no step waits until those are gone."""
+    """Whether they differ at lowered weights alone: no step waits until pods have gone, nor until stable has more."""
     if len(said) != len(seen):
         return False
-    before = (0, *(candidate for candidate, _ in said))
-    return all(mine == other or mine[0] < other[0] <= was for mine, other, was in zip(said, seen, before, strict=False))
+    both = list(zip(said, seen, strict=True))
+    for (mine, other), (mine_before, before) in zip(both, [((0, 0), (0, 0)), *both], strict=False):
+        on_its_way = mine[0] <= other[0] <= before[0] and before[1] <= other[1] <= mine[1]
+        if mine != other and not (mine[0] < mine_before[0] and on_its_way):
+            return False
+    return True
 
 
 def _without_reason(message: str) -> str:
