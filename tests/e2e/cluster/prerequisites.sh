@@ -8,6 +8,18 @@ lacking() {
   if [ ! -x /usr/lib/cni/bridge ]; then printf 'containernetworking-plugins '; fi
 }
 
+install_packages() { # their services are not started: a registry of the distribution's would take ours its port
+  local policy=/usr/sbin/policy-rc.d ours="" failed=""
+  if [ ! -e "$policy" ]; then
+    ours=yes
+    printf '#!/bin/sh\nexit 101\n' >"$policy"
+    chmod +x "$policy"
+  fi
+  { apt-get -q update && DEBIAN_FRONTEND=noninteractive apt-get -q install -y --no-install-recommends $PACKAGES; } >"$LOG/apt.log" 2>&1 || failed=yes
+  if [ -n "$ours" ]; then rm "$policy"; fi
+  [ -z "$failed" ] || fail "apt-get: see $LOG/apt.log: $(tail -n 2 "$LOG/apt.log")"
+}
+
 prerequisites() {
   [ "$(uname -s)" = Linux ] || fail "got $(uname -s), must be Linux: use kind, or give KUBECONFIG"
   [ "$(id -u)" = 0 ] || fail "got user $(id -un), must be root: network namespaces and mounts are made. Use kind, or give KUBECONFIG"
@@ -17,7 +29,7 @@ prerequisites() {
   if [ -n "$(lacking)" ]; then
     command -v apt-get >/dev/null || fail "missing: $(lacking); install Debian's $PACKAGES or your system's equivalents"
     say "installing Debian packages for: $(lacking)"
-    { apt-get -q update && DEBIAN_FRONTEND=noninteractive apt-get -q install -y --no-install-recommends $PACKAGES; } >"$LOG/apt.log" 2>&1 || fail "apt-get: see $LOG/apt.log"
+    install_packages
     [ -z "$(lacking)" ] || fail "still missing after apt-get: $(lacking)"
   fi
   local free
