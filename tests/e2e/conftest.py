@@ -156,10 +156,15 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     if _scenarios:
         told = table(_scenarios, at=time.time())
         terminalreporter.write_line(f"\n{told}\nnumbers are in {(FOLDER / 'figures.json').relative_to(given.ROOT)}")
-        if "full" in str(terminalreporter.config.option.markexpr):
+        if _whole(terminalreporter.config):
             head = ["git", "-C", str(given.ROOT), "describe", "--always", "--dirty", "--abbrev=40"]
             commit = subprocess.run(head, capture_output=True, text=True, check=True).stdout.strip()
             LAST_FULL.write_text(f"commit {commit}\n{told}\n", encoding="utf-8")
+
+
+def _whole(config: pytest.Config) -> bool:
+    """Whether everything was asked for, not a part of it."""
+    return config.option.markexpr == "e2e or full" and config.args == ["tests/e2e"] and not config.option.keyword
 
 
 def _reason(call: pytest.CallInfo[None]) -> str:
