@@ -57,7 +57,8 @@ def test_pods_follow_the_requests(
         text = (forge.clone / path).read_text(encoding="utf-8")
         wait_applied(cluster, forge.merge_files("e2e/card", f"{MODEL}: a word", {path: f"{text}\n"}))
         assert _wanted(cluster) >= BUSY_PODS, "git took the autoscaler's number back"
-        watch.promoted(better)
+        releases.wait_promoted(better)
+        watch.nothing_lost()
         assert _wanted(cluster) >= BUSY_PODS
 
         traffic.rate(QUIET)
