@@ -3,14 +3,15 @@
 import subprocess
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
 from models.release import read_release
-from tests.e2e import given, logs, memory
+from tests.e2e import given, last_full, logs, memory
 from tests.e2e.figures import FOLDER, Figures
 from tests.e2e.flows import conntrack
 from tests.e2e.flows.recorder import Recorder, recording
@@ -24,8 +25,6 @@ if TYPE_CHECKING:  # what trains and draws rows takes seconds to import, and eve
     from tests.e2e.releasing import Releases
 
 HERE = Path(__file__).parent
-# What the last `make e2e FULL=1` said; committed, so that .ci/run can show it.
-LAST_FULL = HERE / "last-full.txt"
 # Stories first, each from what most others stand on; what breaks things comes last.
 ORDER = (
     "test_strict", "test_platform", "test_conformance", "stories/test_train_and_promote", "stories/test_revert",
@@ -156,15 +155,17 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     if _scenarios:
         told = table(_scenarios, at=time.time())
         terminalreporter.write_line(f"\n{told}\nnumbers are in {(FOLDER / 'figures.json').relative_to(given.ROOT)}")
-        if _whole(terminalreporter.config):
-            head = ["git", "-C", str(given.ROOT), "describe", "--always", "--dirty", "--abbrev=40"]
-            commit = subprocess.run(head, capture_output=True, text=True, check=True).stdout.strip()
-            LAST_FULL.write_text(f"commit {commit}\n{told}\n", encoding="utf-8")
+        if "full" in str(terminalreporter.config.option.markexpr):
+            _keep(_scenarios)
 
 
-def _whole(config: pytest.Config) -> bool:
-    """Whether everything was asked for, not a part of it."""
-    return config.option.markexpr == "e2e or full" and config.args == ["tests/e2e"] and not config.option.keyword
+def _keep(scenarios: Sequence[Scenario]) -> None:
+    """Renews the file of last results."""
+    head = ["git", "-C", str(given.ROOT), "rev-parse", "HEAD"]
+    commit = subprocess.run(head, capture_output=True, text=True, check=True).stdout.strip()
+    when = datetime.now(UTC).strftime("%Y-%m-%d %H:%M")
+    before = last_full.PATH.read_text(encoding="utf-8") if last_full.PATH.is_file() else ""
+    last_full.PATH.write_text(last_full.renew(before, scenarios, when=when, commit=commit), encoding="utf-8")
 
 
 def _reason(call: pytest.CallInfo[None]) -> str:
