@@ -46,7 +46,7 @@ def _why(candidate: Candidate) -> str:
 def _taken_back(candidate: Candidate) -> None:
     view, run = candidate.stopped()
     assert run is None, "no gate was asked"
-    assert "progress deadline" in view.message
+    assert "timed out progressing" in view.message
     time.sleep(2)
     seen = candidate.watch.nothing_lost()
     assert not seen.of(candidate.released.digest)
