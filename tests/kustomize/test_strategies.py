@@ -90,6 +90,10 @@ def test_a_rehearsal_has_other_times_and_the_same_thresholds(read: Read, scratch
         spec = rollout(built)["spec"]
         assert (spec.pop("minReadySeconds") == 1) is (built is after)
         assert (30 < spec.pop("progressDeadlineSeconds") < 60) is (built is after)  # a gate waits at most 45 s
+        variables = spec["template"]["spec"]["containers"][0]["env"]
+        flush = [each for each in variables if each["name"] == "MAINLINE_CAPTURE_FLUSH_SECONDS"]
+        assert [each["value"] for each in flush] == (["1"] if built is after else [])
+        variables[:] = [each for each in variables if each not in flush]
         for step in spec["strategy"].get("canary", {}).get("steps", []):
             step.get("pause", {}).pop("duration", None)
             for argument in step.get("analysis", {}).get("args", []):
