@@ -1,7 +1,7 @@
-"""`python -m pipelines.cluster up | down | images [NAME...] | install | add PART... | status`, for make and people.
+"""`python -m pipelines.cluster up | down | images [NAME...] | install | add PART... | status | run COMMAND`.
 
-`up` is a cluster, the images and the platform, in this order; each part can be had alone again. Exit 0 when it is done,
-else the error's exit code.
+`up` is a cluster, the images and the platform, in this order; each part can be had alone again. `run` gives a command
+the cluster's MLflow, store and forge. Exit 0 when it is done, else the error's or the command's exit code.
 """
 
 import argparse
@@ -11,7 +11,7 @@ import time
 from collections.abc import Sequence
 
 from models.errors import ConfigError, MainlineError
-from pipelines.cluster import kind_cluster, provider, source_cluster
+from pipelines.cluster import at_hand, kind_cluster, provider, source_cluster
 from pipelines.cluster.images import ROOT, Event, build_all, read_bases
 from pipelines.cluster.install import Target, install, uninstall
 from pipelines.cluster.kubectl import Kubectl
@@ -129,15 +129,21 @@ def status() -> None:
 def main(arguments: Sequence[str]) -> int:
     """Runs one command."""
     parser = argparse.ArgumentParser(prog="python -m pipelines.cluster", description=__doc__)
-    parser.add_argument("command", choices=("up", "down", "images", "install", "add", "status"))
-    parser.add_argument("names", nargs="*", help=f"images: which; add: of {', '.join(PARTS)}")
+    parser.add_argument("command", choices=("up", "down", "images", "install", "add", "status", "run"))
+    parser.add_argument("names", nargs="*", help=f"images: which; add: of {', '.join(PARTS)}; run: a command")
     parser.add_argument(
         "--platform", default="development", choices=PLATFORMS, help="install: with a store and a forge?"
     )
-    options = parser.parse_args(arguments)
+    if arguments[:1] == ["run"]:  # what follows is the command's own, flags too
+        options = parser.parse_args(["run"])
+        options.names = list(arguments[1:])
+    else:
+        options = parser.parse_args(arguments)
     # the `source` provider's own kubectl and controllers' tools, where it has built any
     os.environ["PATH"] = f"{source_cluster.binaries()}{os.pathsep}{os.environ['PATH']}"
     try:
+        if options.command == "run":
+            return at_hand.run(Kubectl(current().kubeconfig), options.names)
         if options.names and options.command not in ("images", "add"):
             raise ConfigError([f"{options.command}: got {' '.join(options.names)}, takes no names"])
         if options.command == "images":

@@ -55,4 +55,8 @@ def next_steps(kubeconfig: Path, pages: Sequence[Page] = PAGES) -> list[str]:
         "",
         "then merge the pull request in the forge, and watch it roll out:",
         "  kubectl -n diabetes-staging get rollouts,analysisruns -w",
+        "",
+        "then propose it for production, and merge that:",
+        "  .venv/bin/python -m pipelines.cluster run .venv/bin/mainline promote diabetes     # in this checkout",
+        "  kubectl -n diabetes-production get rollouts,analysisruns -w",
     ]
