@@ -106,6 +106,8 @@ class Rollout:
             view = self._of(release)
             if view.promoted:
                 raise AssertionError(f"{self.namespace}: promoted, and must not be: {view}")
+            if "Inconclusive" in view.message:
+                raise AssertionError(f"{self.namespace}: waits for a person: {view}; {self.told(view.current)}")
             if not view.aborted:
                 raise NotYet(f"{view}; {self.told(view.current)}")
             return view

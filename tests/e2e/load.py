@@ -18,8 +18,8 @@ from collections import Counter
 PORT = 8000
 # A caller that waited this long has given up.
 PATIENCE_SECONDS = 5.0
-# Kept-alive connections at hand, and how old one grows, as in the pools of clients: for ever at one pod, half of the
-# requests would never meet a canary.
+# Kept-alive connections, as of so many callers who take turns, and how old one grows, as in the pools of clients: with
+# few, or for ever, half of the requests would meet one or two pods.
 KEPT = 16
 KEPT_SECONDS = 5.0
 # With when it was opened.
@@ -36,7 +36,8 @@ class Load:
         self.begun = time.monotonic()
         # by second: `sent`, `slow` (over a second), `answered VERSION DIGEST`, `failed WHY`
         self.counts: dict[int, Counter[str]] = {}
-        self._kept: list[Kept] = []
+        # one a caller; none where its connection is in use, or not yet opened
+        self._kept: dict[int, Kept] = {}
         self._address = ""
         self._tasks: set[asyncio.Task[None]] = set()
 
@@ -55,7 +56,7 @@ class Load:
                 due = time.monotonic()
             due += 1 / self.rate
             await asyncio.sleep(max(0.0, due - time.monotonic()))
-            task = asyncio.create_task(self._one(body, new=number % 2 == 0))
+            task = asyncio.create_task(self._one(body, None if number % 2 == 0 else number // 2 % KEPT))
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
 
@@ -63,15 +64,16 @@ class Load:
         """Returns when nothing is in flight, the kept connections closed."""
         while self._tasks:
             await asyncio.wait(self._tasks)
-        for _, writer, _ in self._kept:
+        for _, writer, _ in self._kept.values():
             writer.close()
 
-    async def _one(self, body: bytes, *, new: bool) -> None:
+    async def _one(self, body: bytes, caller: int | None) -> None:
+        """One request, by a caller who keeps a connection or, None, over a new one."""
         at = time.monotonic()
         second = self.counts.setdefault(int(at - self.begun), Counter())
         second["sent"] += 1
         try:
-            ended = await asyncio.wait_for(self._exchange(body, new=new), PATIENCE_SECONDS)
+            ended = await asyncio.wait_for(self._exchange(body, caller), PATIENCE_SECONDS)
         except TimeoutError:
             ended = "failed timeout"
         except (OSError, asyncio.IncompleteReadError, ValueError) as err:
@@ -80,22 +82,22 @@ class Load:
         if time.monotonic() - at > 1:
             second["slow"] += 1
 
-    async def _exchange(self, body: bytes, *, new: bool) -> str:
+    async def _exchange(self, body: bytes, caller: int | None) -> str:
         """One request and its answer, in the words of `counts`."""
-        reader, writer, opened = await self._connection(new)
+        reader, writer, opened = await self._connection(caller)
         keep = False
         try:
             head = f"POST {self.path} HTTP/1.1\r\nHost: {self.host}\r\nContent-Type: application/json\r\n"
-            head += f"Content-Length: {len(body)}\r\n" + ("Connection: close\r\n" if new else "") + "\r\n"
+            head += f"Content-Length: {len(body)}\r\n" + ("Connection: close\r\n" if caller is None else "") + "\r\n"
             writer.write(head.encode() + body)
             lines = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1").split("\r\n")
             status = int(lines[0].split(" ")[1])
             headers = {name.lower(): value for name, _, value in (line.partition(": ") for line in lines[1:])}
             answer = await reader.readexactly(int(headers.get("content-length", "0")))
-            keep = not new and headers.get("connection", "").lower() != "close"
+            keep = headers.get("connection", "").lower() != "close"
         finally:
-            if keep and len(self._kept) < KEPT:
-                self._kept.append((reader, writer, opened))
+            if caller is not None and keep and caller not in self._kept:
+                self._kept[caller] = (reader, writer, opened)
             else:
                 writer.close()
         if status != 200:
@@ -103,9 +105,9 @@ class Load:
         told = json.loads(answer)
         return f"answered {told['version']} {told['digest']}"
 
-    async def _connection(self, new: bool) -> Kept:
-        while not new and self._kept:
-            reader, writer, opened = self._kept.pop(0)
+    async def _connection(self, caller: int | None) -> Kept:
+        if caller is not None and caller in self._kept:
+            reader, writer, opened = self._kept.pop(caller)
             young = time.monotonic() - opened < KEPT_SECONDS
             if young and not reader.at_eof() and not writer.is_closing():
                 return reader, writer, opened

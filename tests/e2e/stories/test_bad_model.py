@@ -42,7 +42,7 @@ def test_is_stopped_by_its_gate(case: Case, releases: Releases, callers: Callers
 
     released = releases.merge(candidate(releases, case))
     view, run = watch.aborted(released)
-    decided = run.templates if run else ("deadline",) if "progress deadline" in view.message else ()
+    decided = run.templates if run else ("deadline",) if "timed out progressing" in view.message else ()
     say(f"{case}: stopped by {', '.join(decided)}: {view.message}")
     assert set(decided) & set(case.gates), f"stopped by {decided}, must be by one of {case.gates}: {view.message}"
     assert view.stable == stable.revision
