@@ -83,7 +83,7 @@ def test_two_quick_pushes_train_one_after_the_other_and_the_later_is_proposed(cl
     until("one proposal, of the later commit", newest, seconds=60)
 
 
-@pytest.mark.e2e
+@pytest.mark.full
 def test_a_push_that_no_webhook_told_is_trained(cluster: Cluster, forge: Forge, figures: Figures) -> None:
     push = cluster.kube.get(_BINDING, "push", "delivery")
     assert push is not None
