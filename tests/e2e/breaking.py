@@ -8,7 +8,7 @@ from contextlib import contextmanager
 import pytest
 
 from pipelines.kube import Object
-from tests.e2e.given import DEPLOYMENT, NODE, OURS, POD, ROOT, Cluster, kubeconfig
+from tests.e2e.given import DEPLOYMENT, NODE, OURS, POD, ROOT, Cluster, is_ready, kubeconfig
 from tests.e2e.waiting import NotYet, say, until
 
 _SCRIPT = ROOT / "tests" / "e2e" / "cluster" / "cluster.sh"
@@ -28,8 +28,18 @@ def gone(cluster: Cluster, namespace: str, deployment: str) -> Iterator[None]:
 
 def restart(cluster: Cluster, namespace: str, deployment: str) -> None:
     """Its pods are killed without notice; returns when new ones are available."""
-    for pod in _pods_of(cluster, namespace, deployment):
+    former = _pods_of(cluster, namespace, deployment)
+    for pod in former:
         kill(cluster, pod)
+    names = {pod["metadata"]["name"] for pod in former}
+
+    def look() -> None:
+        others = [pod for pod in _pods_of(cluster, namespace, deployment) if pod["metadata"]["name"] not in names]
+        if not any(is_ready(pod) for pod in others):
+            raise NotYet(f"{len(others)} other pods, none ready")
+
+    # its status still counts those that were killed
+    until(f"{namespace}/{deployment} has another pod", look, seconds=_BACK_SECONDS)
     _wait_available(cluster, namespace, deployment)
 
 

@@ -181,6 +181,9 @@ class Releases:
         """The highest attempt that git's history, on any branch, or the registry has of it; 0 for none."""
         self.forge.pull()
         path = release_path(environment, release.model)
-        log = self.forge.git("log", "--all", "-p", f"-S{release.digest}", "--format=%H", "--unified=100", "--", path)
-        known = [int(found) for found in re.findall(r'^[+ ]  attempt: "(\d+)"$', log, re.MULTILINE)]
+        log = self.forge.git("log", "--all", "-p", "--format=%x00", "--unified=100", "--", path)
+        # each commit's text after it; -S would miss an attempt that follows another one at the same bundle
+        texts = ["\n".join(re.findall(r"^[+ ](.*)$", commit, re.MULTILINE)) for commit in log.split("\0")]
+        found = [re.search(r'^  attempt: "(\d+)"$', text, re.MULTILINE) for text in texts if release.digest in text]
+        known = [int(each[1]) for each in found if each]
         return max(known, default=0)

@@ -9,7 +9,7 @@ from tests.e2e.breaking import lost
 from tests.e2e.callers import Callers
 from tests.e2e.candidate import BETTER, MODEL, NAMESPACE, STABLE, merged
 from tests.e2e.figures import Figures
-from tests.e2e.given import POD, Cluster
+from tests.e2e.given import DEPLOYMENT, POD, Cluster
 from tests.e2e.releasing import Releases
 from tests.e2e.traffic import LOAD_NAMESPACE
 from tests.e2e.waiting import NotYet, until
@@ -48,6 +48,7 @@ def test_a_node_goes_and_comes_back(
         for _ in range(AWAY_SECONDS // 5):
             time.sleep(5)
             assert not candidate.rollout.view().promoted, "promoted while its pod was away"
+    until("what ran on it runs again", lambda: _all_available(cluster), seconds=180)
     seen = candidate.lost_at_most(HEARD_SECONDS, pods=len(there), until_second=gone + HEARD_SECONDS)
     figures.note(candidate.watch.story, "pods_on_it", len(there))
     figures.note(candidate.watch.story, "requests_slower_than_a_second", seen.slow)
@@ -61,3 +62,11 @@ def test_a_node_goes_and_comes_back(
 
     figures.note(candidate.watch.story, "ending", until("the rollout ends", ended, seconds=300))
     candidate.take_back()
+
+
+def _all_available(cluster: Cluster) -> None:
+    """The forge, the store and the controllers may have been there too."""
+    for each in cluster.kube.list(DEPLOYMENT):
+        missing = each["spec"].get("replicas", 1) - each.get("status", {}).get("availableReplicas", 0)
+        if missing > 0:
+            raise NotYet(f"{each['metadata']['namespace']}/{each['metadata']['name']}: {missing} missing")
