@@ -13,7 +13,8 @@ from models.release import Release
 from tests.e2e.callers import Callers
 from tests.e2e.figures import Figures
 from tests.e2e.releasing import Releases
-from tests.e2e.waiting import say
+from tests.e2e.traffic import Traffic
+from tests.e2e.waiting import NotYet, say, until
 from tests.e2e.watch import Watch
 from tests.specimens.catalogue import Case, Ending, cases
 from tests.specimens.windows import RATES
@@ -46,20 +47,31 @@ def test_is_stopped_by_its_gate(case: Case, releases: Releases, callers: Callers
     say(f"{case}: stopped by {', '.join(decided)}: {view.message}")
     assert set(decided) & set(case.gates), f"stopped by {decided}, must be by one of {case.gates}: {view.message}"
     assert view.stable == stable.revision
-
     figures.note(watch.story, "gate", ", ".join(decided))
 
-    # who was not on the candidate lost nothing, and behind a preview that is nobody
+    # callers are rid of it within seconds; who was not on the candidate lost nothing, behind a preview that is nobody
+    ended = time.time()
+    last = _last_answer(traffic, released.digest)
+    figures.note(watch.story, "abort_to_last_answer_seconds", max(0.0, traffic.at(last + 1) - ended))
     seen = watch.counts()
     met = decided != ("replay",) if case.strategy == "blue-green" else True
     assert not seen.n_failed or (met and fails(case)), f"callers lost requests: {seen}"
-    calm = traffic.mark()
+    late = traffic.counts(last + 2)
+    assert not late.n_failed, f"callers lose requests after the last answer of the candidate: {late}"
     if str(case) in TAKEN_BACK:
         watch.taken_back(released, stable, decided)
-    time.sleep(5)
-    late = traffic.counts(calm + 10 if fails(case) else calm)
-    assert not late.n_failed, f"callers lose requests after the abort: {late}"
-    assert not traffic.counts(traffic.mark() - 3).of(released.digest)
+
+
+def _last_answer(traffic: Traffic, digest: str) -> int:
+    """The last second in which a digest answered, once it has not for some."""
+
+    def look() -> int:
+        last = traffic.last_second_of(digest)
+        if traffic.mark() < last + 4:
+            raise NotYet("it still answers")
+        return last
+
+    return until(f"callers are rid of {digest[7:15]}", look, seconds=45)
 
 
 def candidate(releases: Releases, case: Case) -> Release:

@@ -44,7 +44,7 @@ def test_an_event_that_nobody_known_sent_starts_nothing(cluster: Cluster, ways: 
     assert _dispatches(cluster) == before
 
 
-@pytest.mark.e2e
+@pytest.mark.full
 def test_a_second_delivery_of_a_push_is_harmless(cluster: Cluster, ways: Ways, forge: Forge) -> None:
     branch = f"story/twice-{int(time.time())}"
     commit = _changed(forge, branch)
