@@ -8,7 +8,6 @@ gates, serving and docs concern none. Where there is no past to compare with, al
 import subprocess
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from fnmatch import fnmatchcase
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Protocol
@@ -17,48 +16,9 @@ import yaml
 
 from models.errors import ConfigError, MainlineError
 from pipelines.data_manifest import POINTER, ManifestUnreadable, manifest
+from pipelines.training_code import is_shared
 
 ZEROS = "0" * 40
-# Of pipelines/ and models/, what cannot change a trained bundle or its evaluation: it runs from the image, or not at
-# all in a training. Anything else there counts as training code: a new module is shared until someone says it is not.
-NOT_TRAINING = (
-    *("pipelines/cli.py", "pipelines/demo*", "pipelines/new*", "pipelines/stages.py", "pipelines/tools/*"),
-    *("pipelines/rehearsal/*", "pipelines/rehearse.py"),
-    *("pipelines/promote.py", "pipelines/build.py", "pipelines/serve.py", "pipelines/trace.py", "pipelines/forge*"),
-    *("pipelines/report.py", "pipelines/report_page/*", "pipelines/overlays.py", "pipelines/locks.py"),
-    *("pipelines/render.py", "pipelines/workflows/*", "pipelines/local*.py", "pipelines/process.py"),
-    *("pipelines/workflow_template.py", "pipelines/expressions.py", "pipelines/submit.py", "pipelines/pushes.py"),
-    *("pipelines/settings.py", "pipelines/changed.py", "pipelines/data_manifest.py", "pipelines/source.py"),
-    *("pipelines/tracking.py", "pipelines/data.py", "pipelines/registration.py", "pipelines/release_proposal.py"),
-    *("pipelines/steps/pull_data.py", "pipelines/steps/start_run.py", "pipelines/steps/register.py"),
-    *("pipelines/starter/*", "pipelines/infer_spec.py", "pipelines/proposal*.py", "pipelines/approvals.py"),
-    *("pipelines/versions.py", "pipelines/gitstore.py", "pipelines/readiness.py", "*/__init__.py"),
-    *("pipelines/steps/propose_release.py", "pipelines/steps/refuse.py", "pipelines/steps/finish_run.py"),
-    *("pipelines/rehearsal/*", "pipelines/lint/*"),
-    # a cluster's: dispatching, applying, what became of a rollout
-    *("pipelines/kube.py", "pipelines/cluster/*", "pipelines/dispatching.py", "pipelines/reconcile*.py"),
-    *(
-        "pipelines/pull_requests.py",
-        "pipelines/gitea.py",
-        "pipelines/steps/dispatch.py",
-        "pipelines/steps/reconcile.py",
-    ),
-    *(
-        "pipelines/appl*.py",
-        "pipelines/head.py",
-        "pipelines/restoring.py",
-        "pipelines/reverting.py",
-        "pipelines/revision.py",
-    ),
-    *(
-        "pipelines/rollout_ended.py",
-        "pipelines/abort_evidence.py",
-        "pipelines/judge_report.py",
-        "pipelines/environments.py",
-    ),
-    *("pipelines/steps/apply.py", "pipelines/steps/rollout_ended.py", "pipelines/image_proposal.py"),
-)
-_RENDERED = "manifests/workflows/*"
 
 
 class Tree(Protocol):
@@ -142,16 +102,6 @@ def changed(old: Tree, new: Tree) -> Changes:
         if reason:
             reasons[name] = reason
     return Changes(tuple(reasons), reasons, tuple(notes))
-
-
-def is_shared(path: str) -> bool:
-    """Whether a file is training code that all models share."""
-    if fnmatchcase(path, _RENDERED):
-        return True
-    if any(fnmatchcase(path, pattern) for pattern in NOT_TRAINING):
-        return False
-    of_models = path.startswith("models/") and path.count("/") == 1
-    return path.endswith(".py") and (of_models or path.startswith("pipelines/"))
 
 
 def _models(tree: Tree) -> tuple[str, ...]:

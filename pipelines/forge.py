@@ -14,7 +14,18 @@ from typing import TypeVar
 from models.errors import ConfigError, GateClosed
 from models.release import Release, read_release, release_path
 from pipelines.gitstore import Outpaced, Store, open_store
-from pipelines.proposal import Proposal, State, blank, branch_name, listed, message, only_release, same_message
+from pipelines.proposal import (
+    Proposal,
+    State,
+    blank,
+    branch_name,
+    is_merged,
+    listed,
+    merged_away,
+    message,
+    only_release,
+    same_message,
+)
 
 __all__ = ["Proposal", "State", "branch_name", "close", "merge", "open_proposal", "open_proposals"]
 
@@ -63,7 +74,7 @@ def open_proposals(
     """
     with open_store(repo) as store:
         tip = store.resolve(f"refs/heads/{base}")
-        return [each for each in listed(store, model, environment) if tip is None or not _is_merged(store, each, tip)]
+        return [each for each in listed(store, model, environment) if tip is None or not is_merged(store, each, tip)]
 
 
 def close(proposal: Proposal, reason: str) -> None:
@@ -123,8 +134,8 @@ def _open(
                 return _not_opened(wanted, State.SUPERSEDED, f"{other.branch} has {later}")
             if other.branch == wanted.branch:
                 same = other.commit
-            elif _is_merged(store, other, tip):
-                moves += _merged(other)
+            elif is_merged(store, other, tip):
+                moves += merged_away(other)
             else:
                 older.append(other.branch)
                 moves += _closing(store, other.branch, other.commit, f"superseded by {wanted.branch}")
@@ -156,20 +167,8 @@ def _merge(repo: Remote, branch: str, approver: str, base: str, accept_draft: bo
         text = store.read(proposal.commit, path) or ""
         message = f"merge: {proposal.title}\n\nProposal: {branch}\nApproved-by: {approver}"
         commit = store.commit([tip, proposal.commit], {path: text}, message, author=approver)
-        store.publish([(f"refs/heads/{base}", tip, commit), *_merged(proposal)])
+        store.publish([(f"refs/heads/{base}", tip, commit), *merged_away(proposal)])
         return commit
-
-
-def _is_merged(store: Store, proposal: Proposal, tip: str) -> bool:
-    """Whether the base has a proposal whose branch was left behind: merged, or its file as one commit of its own."""
-    path = release_path(proposal.environment, proposal.model)
-    return store.is_ancestor(proposal.commit, tip) or store.read(tip, path) == store.read(proposal.commit, path)
-
-
-def _merged(proposal: Proposal) -> list[tuple[str, str | None, str | None]]:
-    """The branch goes, its commit stays."""
-    kept = f"refs/merged/{proposal.branch}/{proposal.commit[:12]}"
-    return [(f"refs/heads/{proposal.branch}", proposal.commit, None), (kept, None, proposal.commit)]
 
 
 def _later(store: Store, commit: str, path: str, ours: Release) -> str | None:

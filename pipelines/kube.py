@@ -12,10 +12,22 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urlencode
 
-from models.errors import ConfigError, MainlineError
+from models.errors import ConfigError
+from pipelines.kube_errors import KubeFailed, KubeRefused, checked
 
 if TYPE_CHECKING:
     from kubernetes.client import ApiClient
+
+__all__ = [
+    "ANALYSIS_RUN",
+    "ROLLOUT",
+    "WORKFLOW",
+    "Cluster",
+    "KubeFailed",
+    "KubeRefused",
+    "Object",
+    "connect",
+]
 
 Object = dict[str, Any]
 
@@ -25,20 +37,6 @@ ANALYSIS_RUN = ("argoproj.io/v1alpha1", "AnalysisRun")
 
 # An answer takes milliseconds; a server that restarts is back within half a minute.
 _TIMEOUT_SECONDS = 30.0
-
-
-class KubeFailed(MainlineError):  # noqa: N818  (what happened)
-    """The API server did not answer, or not as it should; trying again may help. `status` is 0 where none came."""
-
-    def __init__(self, message: str, status: int = 0) -> None:
-        self.status = status
-        super().__init__(message)
-
-
-class KubeRefused(KubeFailed):
-    """The API server says that it will never do this: the object is wrong, or the account may not."""
-
-    exit_code = 2
 
 
 @dataclass(frozen=True)
@@ -58,7 +56,7 @@ class Cluster:
         status, answer = self._ask("POST", path, manifest, {"fieldManager": "mainline", "fieldValidation": "Strict"})
         if status == 409 and answer.get("reason") == "AlreadyExists":
             return False
-        _checked(f"create {_said(manifest)}", status, answer)
+        checked(f"create {_said(manifest)}", status, answer)
         return True
 
     def apply(self, manifest: Mapping[str, Any], *, manager: str, force: bool = False, dry_run: bool = False) -> Object:
@@ -76,18 +74,18 @@ class Cluster:
         status, answer = self._ask(
             "PATCH", path, manifest, query | ({"dryRun": "All"} if dry_run else {}), "application/apply-patch+yaml"
         )
-        return _checked(f"apply {_said(manifest)}", status, answer)
+        return checked(f"apply {_said(manifest)}", status, answer)
 
     def get(self, kind: tuple[str, str], name: str, namespace: str = "") -> Object | None:
         """An object by apiVersion, kind and name; None where there is none."""
         status, answer = self._ask("GET", self._path(kind, namespace, name))
-        return None if status == 404 else _checked(f"get {kind[1]} {namespace}/{name}", status, answer)
+        return None if status == 404 else checked(f"get {kind[1]} {namespace}/{name}", status, answer)
 
     def list(self, kind: tuple[str, str], namespace: str = "", *, labels: str = "") -> list[Object]:
         """The objects of a kind, of one namespace or of all, by name; `labels` is a selector such as `a=b,c!=d`."""
         query = {"labelSelector": labels} if labels else {}
         status, answer = self._ask("GET", self._path(kind, namespace), query=query)
-        items = _checked(f"list {kind[1]} in {namespace or 'all namespaces'}", status, answer)["items"]
+        items = checked(f"list {kind[1]} in {namespace or 'all namespaces'}", status, answer)["items"]
         named = [{"apiVersion": kind[0], "kind": kind[1], **item} for item in items]
         return sorted(named, key=lambda item: (_namespace(item), item["metadata"]["name"]))
 
@@ -95,7 +93,7 @@ class Cluster:
         """Changes parts of an object (a JSON merge patch: null removes, a list is replaced whole)."""
         path = self._path(kind, namespace, name)
         status, answer = self._ask("PATCH", path, change, content_type="application/merge-patch+json")
-        return _checked(f"change {kind[1]} {namespace}/{name}", status, answer)
+        return checked(f"change {kind[1]} {namespace}/{name}", status, answer)
 
     def delete(self, kind: tuple[str, str], name: str, namespace: str = "") -> bool:
         """Deletes an object and, in the background, what it owns; False where there is none."""
@@ -103,7 +101,7 @@ class Cluster:
         status, answer = self._ask("DELETE", path, query={"propagationPolicy": "Background"})
         if status == 404:
             return False
-        _checked(f"delete {kind[1]} {namespace}/{name}", status, answer)
+        checked(f"delete {kind[1]} {namespace}/{name}", status, answer)
         return True
 
     def watch(
@@ -117,7 +115,7 @@ class Cluster:
         url = f"{self._path(kind, namespace)}?{urlencode(query)}"
         status, response = self._send("GET", url, None, "application/json", seconds + _TIMEOUT_SECONDS)
         if status != 200:
-            _checked(f"watch {kind[1]}", status, json.loads(response.read() or "{}"))
+            checked(f"watch {kind[1]}", status, json.loads(response.read() or "{}"))
         rest = b""
         for chunk in response.response.stream(65536):
             *lines, rest = (rest + chunk).split(b"\n")
@@ -130,7 +128,7 @@ class Cluster:
         version, word = kind
         root = f"/api/{version}" if "/" not in version else f"/apis/{version}"
         if version not in self._served:
-            answer = _checked(f"read what {version} has", *self._ask("GET", root))
+            answer = checked(f"read what {version} has", *self._ask("GET", root))
             self._served[version] = {r["kind"]: r for r in answer["resources"] if "/" not in r["name"]}
         served = self._served[version].get(word)
         if served is None:
@@ -190,18 +188,6 @@ def connect() -> Cluster:
     except config.ConfigException as err:
         raise ConfigError([f"cluster: {err}; set KUBECONFIG to a file that names one"]) from err
     return Cluster(client.ApiClient(settings))
-
-
-def _checked(what: str, status: int, answer: Object) -> Object:
-    if 200 <= status < 300:
-        return answer
-    # 408, 409 and 429 pass; everything else of 4xx is an answer for good
-    kind = KubeRefused if 400 <= status < 500 and status not in (408, 409, 429) else KubeFailed
-    said = str(answer.get("message", ""))
-    # fields of another manager; and what the schema does not have, which server-side apply calls an error of its own
-    if what.startswith("apply") and ((status == 409 and "onflict" in said) or "failed to create typed patch" in said):
-        kind = KubeRefused
-    raise kind(f"{what}: {status} {answer.get('reason', '')}: {said}", status)
 
 
 def _kind(manifest: Mapping[str, Any]) -> tuple[str, str]:

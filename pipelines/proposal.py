@@ -109,3 +109,15 @@ def listed(store: Store, model: str | None = None, environment: str | None = Non
         text = body.replace(_DRAFT, "").strip()
         found.append(replace(blank(store.remote, branch, title, text, draft), commit=commit))
     return sorted(found, key=lambda proposal: (proposal.environment, proposal.model, int(proposal.version)))
+
+
+def is_merged(store: Store, proposal: Proposal, tip: str) -> bool:
+    """Whether the base has a proposal whose branch was left behind: merged, or its file as one commit of its own."""
+    path = release_path(proposal.environment, proposal.model)
+    return store.is_ancestor(proposal.commit, tip) or store.read(tip, path) == store.read(proposal.commit, path)
+
+
+def merged_away(proposal: Proposal) -> list[tuple[str, str | None, str | None]]:
+    """The moves that take a merged proposal's branch away and keep its commit, under `refs/merged/`."""
+    kept = f"refs/merged/{proposal.branch}/{proposal.commit[:12]}"
+    return [(f"refs/heads/{proposal.branch}", proposal.commit, None), (kept, None, proposal.commit)]

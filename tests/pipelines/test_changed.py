@@ -11,7 +11,8 @@ import yaml
 
 from models.errors import ConfigError
 from models.spec import ModelSpec
-from pipelines.changed import ZEROS, Changes, GitTree, changed, changed_between, is_shared
+from pipelines.changed import ZEROS, Changes, GitTree, changed, changed_between
+from pipelines.training_code import is_shared
 
 ROOT = Path(__file__).resolve().parents[2]
 STORE = ".dvc/store/files/md5"
