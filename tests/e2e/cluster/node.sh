@@ -73,7 +73,8 @@ K
   if [ "$1" = "$GPU_NODE" ]; then # from its first moment, so that nothing else lands there
     echo 'registerWithTaints: [{key: nvidia.com/gpu, value: present, effect: NoSchedule}]' >>"$STATE/$1/kubelet.yaml"
   fi
-  cat >"$STATE/$1/proxy.yaml" <<K
+  # kube-proxy ends itself when its file is written, were it with the same words
+  cat >"$STATE/$1/proxy.yaml.new" <<K
 apiVersion: kubeproxy.config.k8s.io/v1alpha1
 kind: KubeProxyConfiguration
 bindAddress: $(node_ip "$1")
@@ -86,6 +87,11 @@ oomScoreAdj: 0
 clusterCIDR: $POD_CIDR
 conntrack: {maxPerCore: 0, tcpEstablishedTimeout: 0s, tcpCloseWaitTimeout: 0s}
 K
+  if cmp -s "$STATE/$1/proxy.yaml.new" "$STATE/$1/proxy.yaml"; then
+    rm "$STATE/$1/proxy.yaml.new"
+  else
+    mv "$STATE/$1/proxy.yaml.new" "$STATE/$1/proxy.yaml"
+  fi
 }
 
 inside() { # N COMMAND...: not `ip netns exec`, which remounts /sys and hides the cgroups
