@@ -4,13 +4,13 @@
 rollout's end taught. An event or the reconciler submits them; the step's token is the workflow's service account's.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
-from hera.workflows import Parameter, WorkflowTemplate
+from hera.workflows import WorkflowTemplate
 from hera.workflows import models as m
 
 from pipelines.workflows.pod import TRACKING_ENVIRONMENT as TRACKING
-from pipelines.workflows.pod import forge_secrets, step, volumes, workflow
+from pipelines.workflows.pod import declared, forge_secrets, hardening, kept, step, volumes, workflow
 from pipelines.workflows.resources import ResourceClass
 
 IMAGE_CODE = "/app"
@@ -85,29 +85,13 @@ def delivery_template(
         entrypoint=name,
         service_account_name=name,
         automount_service_account_token=True,
-        arguments=_arguments(parameters),
+        arguments=declared(parameters),
         synchronization=synchronization,
         # all three tries and their pauses
         active_deadline_seconds=3 * SMALL.deadline_seconds + 300,
-        # a failed one is kept a week, for whoever looks on Monday; a good one a day, for its log
-        ttl_strategy=m.TTLStrategy(seconds_after_success=86400, seconds_after_failure=604800),
+        ttl_strategy=kept(),
         pod_gc=m.PodGC(strategy="OnWorkflowSuccess", delete_delay_duration="600s"),
-        security_context=m.PodSecurityContext(
-            run_as_non_root=True,
-            run_as_user=65532,
-            run_as_group=65532,
-            fs_group=65532,
-            seccomp_profile=m.SeccompProfile(type="RuntimeDefault"),
-        ),
+        security_context=hardening(),
         volumes=volumes(),
         pod_metadata=m.Metadata(labels=labels),
     )
-
-
-def _arguments(parameters: Mapping[str, tuple[str | None, str]]) -> Sequence[Parameter]:
-    return [
-        Parameter(name=name, description=meaning)
-        if default is None
-        else Parameter(name=name, description=meaning, value=default)
-        for name, (default, meaning) in parameters.items()
-    ]

@@ -124,6 +124,32 @@ def step(
     )
 
 
+def declared(parameters: Mapping[str, tuple[str | None, str]]) -> list[Parameter]:
+    """A workflow's parameters, from name to default (None where the submitter must say it) and meaning."""
+    return [
+        Parameter(name=name, description=meaning)
+        if default is None
+        else Parameter(name=name, description=meaning, value=default)
+        for name, (default, meaning) in parameters.items()
+    ]
+
+
+def kept() -> m.TTLStrategy:
+    """How long one that ended can be looked at: a failed one a week, for whoever looks on Monday; a good one a day."""
+    return m.TTLStrategy(seconds_after_success=86400, seconds_after_failure=604800)
+
+
+def hardening() -> m.PodSecurityContext:
+    """What every pod of a workflow runs as: nobody in particular, with files of its own group."""
+    return m.PodSecurityContext(
+        run_as_non_root=True,
+        run_as_user=65532,
+        run_as_group=65532,
+        fs_group=65532,
+        seccomp_profile=m.SeccompProfile(type="RuntimeDefault"),
+    )
+
+
 def volumes() -> list[m.Volume]:
     """The pods' only writable folders; both bounded, so that a runaway step is evicted and not its neighbours."""
     return [

@@ -9,7 +9,19 @@ from hera.workflows import DAG, Artifact, GitArtifact, Parameter, Task, Workflow
 from hera.workflows import models as m
 
 from pipelines.workflows.pod import TRACKING_ENVIRONMENT as TRACKING
-from pipelines.workflows.pod import artifact, forge_secrets, given, produced, step, volumes, workflow, written
+from pipelines.workflows.pod import (
+    artifact,
+    declared,
+    forge_secrets,
+    given,
+    hardening,
+    kept,
+    produced,
+    step,
+    volumes,
+    workflow,
+    written,
+)
 from pipelines.workflows.resources import ResourceClass
 
 SERVICE_ACCOUNT = "train"
@@ -49,21 +61,14 @@ def train_template(resources: ResourceClass) -> WorkflowTemplate:
         service_account_name=SERVICE_ACCOUNT,
         automount_service_account_token=False,
         executor=m.ExecutorConfig(service_account_name=SERVICE_ACCOUNT),
-        arguments=[_parameter(n, v, text) for n, (v, text) in PARAMETERS.items()],
+        arguments=declared(PARAMETERS),
         # one training of a model at a time, in the order of submission: releases follow main's history
         synchronization=m.Synchronization(mutexes=[m.Mutex(name="train-{{workflow.parameters.model}}")]),
         # every try of the training, and half an hour for the rest
         active_deadline_seconds=3 * resources.deadline_seconds + 1800,
-        # a failed one is kept a week, for whoever looks on Monday; a good one a day, for its timings
-        ttl_strategy=m.TTLStrategy(seconds_after_success=86400, seconds_after_failure=604800),
+        ttl_strategy=kept(),
         pod_gc=m.PodGC(strategy="OnPodSuccess"),
-        security_context=m.PodSecurityContext(
-            run_as_non_root=True,
-            run_as_user=65532,
-            run_as_group=65532,
-            fs_group=65532,
-            seccomp_profile=m.SeccompProfile(type="RuntimeDefault"),
-        ),
+        security_context=hardening(),
         volumes=volumes(),
         pod_metadata=m.Metadata(labels={"app.kubernetes.io/name": "train", "app.kubernetes.io/part-of": "mainline"}),
     ) as template:
@@ -201,12 +206,6 @@ def _steps(resources: ResourceClass) -> None:
         working_dir=IMAGE_CODE,
         environment=TRACKING,
     )
-
-
-def _parameter(name: str, default: str | None, meaning: str) -> Parameter:
-    if default is None:
-        return Parameter(name=name, description=meaning)
-    return Parameter(name=name, description=meaning, value=default)
 
 
 def _order() -> None:
