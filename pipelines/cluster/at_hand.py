@@ -8,8 +8,10 @@ training's proposals are; a person merges.
 import base64
 import os
 import subprocess
+import sys
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
+from pathlib import Path
 from urllib.parse import urlsplit
 
 from models.errors import ConfigError
@@ -33,9 +35,14 @@ def run(kubectl: Kubectl, command: Sequence[str]) -> int:
     with ExitStack() as open_ways:
         settings = _settings(kubectl, open_ways)
         try:
-            return subprocess.run(command, env={**os.environ, **settings}, check=False).returncode
+            return subprocess.run(command, env={**os.environ, "PATH": _path(), **settings}, check=False).returncode
         except FileNotFoundError as err:
             raise ConfigError([f"run: got {command[0]!r}, is not on PATH"]) from err
+
+
+def _path() -> str:
+    """Where commands are found: first beside this Python, whose environment holds `mainline`."""
+    return f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
 
 
 def _settings(kubectl: Kubectl, open_ways: ExitStack) -> dict[str, str]:

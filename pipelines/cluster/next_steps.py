@@ -60,6 +60,6 @@ def next_steps(kubeconfig: Path, pages: Sequence[Page] = PAGES) -> list[str]:
         "  make traffic MODEL=diabetes ENV=staging     # in this checkout",
         "",
         "then propose it for production, and merge that:",
-        "  .venv/bin/python -m pipelines.cluster run .venv/bin/mainline promote diabetes     # in this checkout",
+        "  .venv/bin/python -m pipelines.cluster run mainline promote diabetes     # in this checkout",
         "  kubectl -n diabetes-production get rollouts,analysisruns -w",
     ]

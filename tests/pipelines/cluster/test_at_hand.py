@@ -59,6 +59,11 @@ def test_what_lies_in_the_cluster_is_reached_through_forwards(tmp_path: Path) ->
     assert found["MAINLINE_FORGE_REPO"] == "http://127.0.0.1:2/mainline/mainline.git"
 
 
+def test_commands_of_the_same_environment_are_found_first(tmp_path: Path) -> None:
+    found = told(tmp_path, kubectl(tmp_path, mainline_object_store=STORE, mainline_forge=FORGE))
+    assert found["PATH"].split(":")[0] == str(Path(sys.executable).parent)
+
+
 def test_what_lies_elsewhere_keeps_its_address(tmp_path: Path) -> None:
     store = {"AWS_ENDPOINT_URL": "https://s3.example.org"}
     found = told(tmp_path, kubectl(tmp_path, mainline_object_store=store, mainline_forge=FORGE))
