@@ -16,7 +16,7 @@ module() { # MODULE@VERSION: its folder in Go's module cache
 copy() { # NAME MODULE@VERSION: a writable copy; what archives leave out must be added, and the module cache takes no additions
   local to=$SRC/$1
   if [ "$(cat "$to/.version" 2>/dev/null)" != "$2" ]; then
-    chmod -R u+w "$to" 2>/dev/null || [ ! -e "$to" ]
+    if [ -e "$to" ]; then chmod -R u+w "$to"; fi
     rm -rf "$to"
     cp -r "$(module "$2")" "$to"
     chmod -R u+w "$to"
