@@ -93,7 +93,7 @@ class Server:
 
     def ask(self, method: str, path: str, body: dict[str, Any] | None = None) -> Any:
         """The API's answer; `path` is relative to the repository, or absolute below the API where it begins with /."""
-        url = self.api + (path if path.startswith("/") else f"/repos/{OWNER}/{self.name}/{path}")
+        url = self.api + (path if path.startswith("/") else f"/repos/{OWNER}/{self.name}/{path}".rstrip("/"))
         headers = {"Authorization": f"token {self.token}", "Content-Type": "application/json"}
         data = json.dumps(body).encode() if body is not None else None
         opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))

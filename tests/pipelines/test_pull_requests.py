@@ -2,6 +2,7 @@
 
 import secrets
 import subprocess
+import time
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -45,6 +46,11 @@ def server(gitea: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Se
     with open_store(work) as store:
         there = Store(store.folder, server.repository)
         there.publish([("refs/heads/main", None, store.resolve("refs/heads/main"))])
+    # Gitea learns of a first push in the background, and has no pull requests (404) while it takes a repository for empty
+    deadline = time.monotonic() + 30
+    while server.ask("GET", "")["empty"]:
+        assert time.monotonic() < deadline, "Gitea still takes the repository for empty, 30 s after the push"
+        time.sleep(0.05)
     return server
 
 

@@ -47,5 +47,5 @@ def test_captured_rows_come_newest_first_and_whole_ones_alone(bundle: Bundle, tm
 def test_capture_log_without_rows_is_refused(bundle: Bundle, tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="holds no row of diabetes"):
         replay.captured_rows(tmp_path.as_uri(), bundle)
-    with pytest.raises(ConfigError, match="traffic: nowhere: cannot be read"):
+    with pytest.raises(ConfigError, match="traffic: nowhere: cannot be opened"):
         replay.captured_rows("nowhere", bundle)
