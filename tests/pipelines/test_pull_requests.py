@@ -46,7 +46,7 @@ def server(gitea: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Se
     with open_store(work) as store:
         there = Store(store.folder, server.repository)
         there.publish([("refs/heads/main", None, store.resolve("refs/heads/main"))])
-    # Gitea learns of a first push in the background, and has no pull requests (404) while it takes a repository for empty
+    # Gitea learns of a first push in the background; to it an empty repository has no pull requests (404)
     deadline = time.monotonic() + 30
     while server.ask("GET", "")["empty"]:
         assert time.monotonic() < deadline, "Gitea still takes the repository for empty, 30 s after the push"
