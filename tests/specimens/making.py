@@ -3,6 +3,7 @@
 Called by the tests' fixtures and by `python -m tests.specimens`.
 """
 
+import fcntl
 import hashlib
 import io
 import shutil
@@ -42,12 +43,15 @@ def made(name: str) -> Bundle:
     recipe = RECIPES[name]
     folder = KEPT / _key(recipe.model) / name
     if not folder.is_dir():
-        _make(recipe, folder)
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        with (folder.parent / f".{name}.lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)  # the suite's processes want the same ones
+            if not folder.is_dir():
+                _make(recipe, folder)
     return open_bundle(folder, None)
 
 
 def _make(recipe: Recipe, folder: Path) -> None:
-    folder.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=folder.parent, prefix=".making-") as scratch:
         source, data = Path(scratch) / "source", Path(scratch) / "data"
         spec = _prepare(recipe, source, data)
@@ -62,8 +66,7 @@ def _make(recipe: Recipe, folder: Path) -> None:
         )  # fmt: skip
         if recipe.graph is not None:
             _damage_graph(recipe, spec, bundle)
-        if not folder.exists():  # another process may have been quicker
-            shutil.move(bundle, folder)
+        bundle.rename(folder)
 
 
 def _prepare(recipe: Recipe, source: Path, data: Path) -> ModelSpec:
