@@ -59,9 +59,11 @@ bench-gates: install ## Simulate 1,000 rollouts, half of them bad: what the gate
 review: install tools ## Refuse aborted releases and rehearse what a pull request would roll out: make review BASE=main HEAD=branch
 	@$(BIN)/mainline check $(or $(BASE),main) $(or $(HEAD),HEAD) --rehearse
 
-.PHONY: traffic
+.PHONY: traffic bad-model
 traffic: install ## Steady requests to a model on the cluster, and who answers: make traffic MODEL=diabetes ENV=production RATE=100
-	@$(BIN)/python -m tests.e2e $(MODEL) $(or $(ENV),production) --rate $(or $(RATE),100)
+	@$(BIN)/python -m tests.e2e traffic $(MODEL) $(or $(ENV),production) --rate $(or $(RATE),100)
+bad-model: install ## Propose a bad model for the cluster's production, for its gate to stop: make bad-model CASE=constant-answer-diabetes
+	@$(BIN)/python -m tests.e2e bad-model $(or $(CASE),constant-answer-diabetes)
 
 .PHONY: cluster cluster-down images
 cluster: install ## Bring up a cluster (KUBECONFIG's, kind's or built from source) with images and platform

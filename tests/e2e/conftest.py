@@ -2,7 +2,6 @@
 
 import subprocess
 import time
-from collections import Counter
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -10,7 +9,6 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from models.release import read_release
 from tests.e2e import given, last_full, logs, memory
 from tests.e2e.figures import FOLDER, Figures
 from tests.e2e.flows import conntrack
@@ -106,14 +104,9 @@ def forge(cluster: given.Cluster, ways: Ways, tmp_path_factory: pytest.TempPathF
 @pytest.fixture(scope="session")
 def image(forge: Forge) -> str:
     """The serving image that the forge's repository releases, by digest."""
-    forge.pull()
-    found = [read_release(path).image for path in sorted(forge.clone.glob("kustomize/overlays/*/*/release.yaml"))]
-    pinned = Counter(each for each in found if "@sha256:" in each)
-    assert pinned, (
-        f"{forge.name}: no release.yaml names an image by digest: was the repository seeded by `make cluster`?"
-    )
-    # one may be left there by a story that released a faulty server
-    return pinned.most_common(1)[0][0]
+    from tests.e2e.releasing import released_image
+
+    return released_image(forge)
 
 
 @pytest.fixture(scope="session")

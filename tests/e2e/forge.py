@@ -127,11 +127,15 @@ class Forge:
         self.pull()
         return Merged(str(self._ask("GET", f"pulls/{request.number}")["merge_commit_sha"]), asked, done)
 
-    def merge_files(self, branch: str, title: str, files: Mapping[str, str], body: str = "") -> Merged:
-        """A branch with these texts, its pull request, and the merge of it."""
+    def propose_files(self, branch: str, title: str, files: Mapping[str, str], body: str = "") -> PullRequest:
+        """A branch with these texts, and its pull request."""
         self.commit(f"{title}\n\n{body}".strip(), files, branch=branch)
         self.push(branch)
-        return self.merge(self.open_pull_request(branch, title, body))
+        return self.open_pull_request(branch, title, body)
+
+    def merge_files(self, branch: str, title: str, files: Mapping[str, str]) -> Merged:
+        """The same, and the merge of it."""
+        return self.merge(self.propose_files(branch, title, files))
 
     def revert(self, commit: str, *, push: bool = True) -> Merged:
         """Reverts a merge on the base, and pushes."""

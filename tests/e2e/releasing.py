@@ -7,6 +7,7 @@ project's own functions; then git says what runs, as always.
 import re
 import subprocess
 import sys
+from collections import Counter
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -15,7 +16,7 @@ from pipelines import lineage, tracking
 from pipelines.lineage import Origin
 from pipelines.standing import Ending, standings
 from tests.e2e.cluster_view import Rollout
-from tests.e2e.forge import Forge, Merged
+from tests.e2e.forge import Forge, Merged, PullRequest
 from tests.e2e.given import ROOT, Cluster
 from tests.e2e.reaching import Ways
 from tests.e2e.stores import Stores, tampered_copy
@@ -41,6 +42,18 @@ class Released:
     def digest(self) -> str:
         """Of its bundle."""
         return self.release.digest
+
+
+def released_image(forge: Forge) -> str:
+    """The serving image that the forge's repository releases, by digest."""
+    forge.pull()
+    found = [read_release(path).image for path in sorted(forge.clone.glob("kustomize/overlays/*/*/release.yaml"))]
+    pinned = Counter(each for each in found if "@sha256:" in each)
+    assert pinned, (
+        f"{forge.name}: no release.yaml names an image by digest: was the repository seeded by `make cluster`?"
+    )
+    # one may be left there by a story that released a faulty server
+    return pinned.most_common(1)[0][0]
 
 
 class Releases:
@@ -79,19 +92,26 @@ class Releases:
         return Release(self.image, model, version.number, uri, bundle.digest, run, told.commit)
 
     def merge(self, release: Release, environment: str = PRODUCTION) -> Released:
-        """Has git say that an environment runs it; a release that was there before gets a new attempt.
-
-        So it is a new revision: in a cluster that has seen it, Argo Rollouts would skip the gates of a former one.
-        """
-        release = replace(release, attempt=str(self._attempts(release, environment) + 1))
-        return self.merge_as_is(release, environment)
+        """Has git say that an environment runs it; a release that was there before gets a new attempt."""
+        return self.merge_as_is(self.new_attempt(release, environment), environment)
 
     def merge_as_is(self, release: Release, environment: str = PRODUCTION) -> Released:
         """The same, whatever was there before."""
+        return Released(release, self.forge.merge(self.propose(release, environment)))
+
+    def propose(self, release: Release, environment: str = PRODUCTION, body: str = "") -> PullRequest:
+        """The pull request that has git say so, open."""
         title = f"release: {release.model} {release.version} to {environment}"
         branch = f"e2e/{environment}/{release.model}/{release.version}-{release.attempt}"
         files = {release_path(environment, release.model): render_release(release)}
-        return Released(release, self.forge.merge_files(branch, title, files))
+        return self.forge.propose_files(branch, title, files, body)
+
+    def new_attempt(self, release: Release, environment: str = PRODUCTION) -> Release:
+        """The release with a number that it did not have there yet, so that it is a new revision.
+
+        In a cluster that has seen a former one, Argo Rollouts would skip its gates.
+        """
+        return replace(release, attempt=str(self._attempts(release, environment) + 1))
 
     def stable(self, recipe: str, environment: str = PRODUCTION) -> Released:
         """Has an environment run a recipe's bundle on the sound image, promoted and alone.

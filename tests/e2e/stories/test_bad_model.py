@@ -5,11 +5,10 @@ decide.
 """
 
 import time
-from dataclasses import replace
 
 import pytest
 
-from models.release import Release
+from tests.e2e.bad_releases import bad_release, loses_requests
 from tests.e2e.callers import Callers
 from tests.e2e.figures import Figures
 from tests.e2e.releasing import Releases
@@ -41,7 +40,7 @@ def test_is_stopped_by_its_gate(case: Case, releases: Releases, callers: Callers
     traffic = callers.start(case.model, rate=RATES[case.traffic])
     watch = Watch(f"stopped {case}", releases, traffic, figures)
 
-    released = releases.merge(candidate(releases, case))
+    released = releases.merge(bad_release(releases, case))
     view, run = watch.aborted(released)
     decided = run.templates if run else ("deadline",) if "timed out progressing" in view.message else ()
     say(f"{case}: stopped by {', '.join(decided)}: {view.message}")
@@ -55,7 +54,7 @@ def test_is_stopped_by_its_gate(case: Case, releases: Releases, callers: Callers
     figures.note(watch.story, "abort_to_last_answer_seconds", max(0.0, traffic.at(last + 1) - ended))
     seen = watch.counts()
     met = decided != ("replay",) if case.strategy == "blue-green" else True
-    assert not seen.n_failed or (met and fails(case)), f"callers lost requests: {seen}"
+    assert not seen.n_failed or (met and loses_requests(case)), f"callers lost requests: {seen}"
     late = traffic.counts(last + 2)
     assert not late.n_failed, f"callers lose requests after the last answer of the candidate: {late}"
     if str(case) in TAKEN_BACK:
@@ -72,17 +71,3 @@ def _last_answer(traffic: Traffic, digest: str) -> int:
         return last
 
     return until(f"callers are rid of {digest[7:15]}", look, seconds=45)
-
-
-def candidate(releases: Releases, case: Case) -> Release:
-    """The case's release: its bundle, on the sound image or a faulty one; a version of its own in any case."""
-    recipe = case.candidate if case.candidate != case.stable else f"{case.model}-better"
-    release = releases.register(recipe, tampered=case.release == "tampered")
-    return replace(release, image=releases.faulty(case.server)) if case.server else release
-
-
-def fails(case: Case) -> bool:
-    """Whether who reaches the candidate is not answered now and then."""
-    return case.server not in ("", "slow", "late-slow", "later-slow", "leak") or case.candidate.endswith(
-        ("-nan", "-rare")
-    )
