@@ -8,7 +8,6 @@ from tests.e2e.figures import Figures
 from tests.e2e.releasing import Released, Releases
 from tests.e2e.traffic import Counts, Traffic
 from tests.e2e.views import Run, View
-from tests.e2e.waiting import NotYet, until
 from tests.e2e.watch import ABORT_SECONDS, PROMOTE_SECONDS, RECOVERY_SECONDS, Watch
 
 MODEL = "iris"
@@ -37,18 +36,9 @@ class Candidate:
         assert view.stable == self.stable.revision
         return view, run
 
-    def wait_for_a_person(self, *, seconds: float = ABORT_SECONDS) -> View:
+    def wait_for_a_person(self) -> View:
         """Until nothing more happens without one: neither promoted nor aborted, for no gate could say."""
-
-        def look() -> View:
-            view = self.rollout.view()
-            assert not view.aborted, f"aborted, must wait for a person: {view}; {self.rollout.told(view.current)}"
-            assert not view.promoted, f"promoted, must wait for a person: {view}; {self.rollout.told(view.current)}"
-            if view.phase != "Paused" or "Inconclusive" not in view.message:
-                raise NotYet(f"{view}; {self.rollout.told(view.current)}")
-            return view
-
-        return until(f"{NAMESPACE} waits for a person", look, seconds=seconds)
+        return self.rollout.wait_for_a_person(self.released.release, seconds=ABORT_SECONDS)
 
     def take_back(self) -> None:
         """Reverts its merge, as a person does; until what was stable serves alone."""

@@ -116,6 +116,24 @@ class Rollout:
         ended = [run for run in self.runs(view.current) if run.phase in ("Failed", "Error", "Inconclusive")]
         return view, (ended[-1] if ended else None)
 
+    def wait_for_a_person(self, release: Release, *, seconds: float) -> View:
+        """Until nothing more happens to a release without a person: no gate could say.
+
+        Raises:
+            AssertionError: promoted or aborted, or not in time.
+        """
+
+        def look() -> View:
+            view = self._of(release)
+            told = f"{view}; {self.told(view.current)}"
+            assert not view.aborted, f"aborted, must wait for a person: {told}"
+            assert not view.promoted, f"promoted, must wait for a person: {told}"
+            if view.phase != "Paused" or "Inconclusive" not in view.message:
+                raise NotYet(told)
+            return view
+
+        return until(f"{self.namespace} waits for a person with {said(release)}", look, seconds=seconds)
+
     def wait_canary(self, release: Release, *, seconds: float) -> Object:
         """The first pod of a release that is ready."""
 

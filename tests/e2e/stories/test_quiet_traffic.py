@@ -5,8 +5,6 @@ import pytest
 from tests.e2e.callers import Callers
 from tests.e2e.figures import Figures
 from tests.e2e.releasing import Releases
-from tests.e2e.views import View
-from tests.e2e.waiting import NotYet, until
 from tests.e2e.watch import ABORT_SECONDS, RECOVERY_SECONDS, Watch
 from tests.specimens.catalogue import Case, Ending, cases
 from tests.specimens.windows import RATES
@@ -22,17 +20,7 @@ def test_waits_for_a_person(case: Case, releases: Releases, callers: Callers, fi
     watch = Watch(str(case), releases, traffic, figures)
     released = releases.merge(releases.register(case.candidate))
     rollout = releases.rollout(case.model)
-    rollout.wait_canary(released.release, seconds=ABORT_SECONDS)
-
-    def paused() -> View:
-        view = rollout.view()
-        assert not view.aborted, f"aborted, must wait for a person: {view}; {rollout.told(view.current)}"
-        assert not view.promoted, f"promoted, must wait for a person: {view}; {rollout.told(view.current)}"
-        if view.phase != "Paused" or "Inconclusive" not in view.message:
-            raise NotYet(f"{view}; {rollout.told(view.current)}")
-        return view
-
-    view = until(f"{case} waits for a person", paused, seconds=ABORT_SECONDS)
+    view = rollout.wait_for_a_person(released.release, seconds=ABORT_SECONDS)
     waiting = [run for run in rollout.runs(view.current) if run.phase == "Inconclusive"]
     assert {template for run in waiting for template in run.templates} <= set(case.gates)
     assert view.stable == stable.revision
