@@ -62,7 +62,7 @@ def propose_bad_model(cluster: Cluster, name: str) -> None:
     try:
         with tempfile.TemporaryDirectory() as folder:
             forge = Forge(cluster, ways, Path(folder) / "clone")
-            releases = Releases(cluster, forge, ways, released_image(forge))
+            releases = Releases(cluster, forge, ways, Callers(cluster, released_image(forge)))
             release = releases.new_attempt(bad_release(releases, case))
             request = releases.propose(release, body=f"{case.story}; must be stopped by {', '.join(case.gates)}.")
     finally:

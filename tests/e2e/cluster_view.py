@@ -87,7 +87,7 @@ class Rollout:
             view = self._of(release)
             if view.aborted or view.phase == "Degraded":
                 raise AssertionError(f"{self.namespace}: aborted: {view.message}; {self.told(view.current)}")
-            if "Inconclusive" in view.message:
+            if view.waits:
                 raise AssertionError(f"{self.namespace}: waits for a person: {view.message}; {self.told(view.current)}")
             if not view.promoted:
                 raise NotYet(f"{view}; {self.told(view.current)}")
@@ -106,7 +106,7 @@ class Rollout:
             view = self._of(release)
             if view.promoted:
                 raise AssertionError(f"{self.namespace}: promoted, and must not be: {view}")
-            if "Inconclusive" in view.message:
+            if view.waits:
                 raise AssertionError(f"{self.namespace}: waits for a person: {view}; {self.told(view.current)}")
             if not view.aborted:
                 raise NotYet(f"{view}; {self.told(view.current)}")
@@ -128,7 +128,7 @@ class Rollout:
             told = f"{view}; {self.told(view.current)}"
             assert not view.aborted, f"aborted, must wait for a person: {told}"
             assert not view.promoted, f"promoted, must wait for a person: {told}"
-            if view.phase != "Paused" or "Inconclusive" not in view.message:
+            if not view.waits:
                 raise NotYet(told)
             return view
 

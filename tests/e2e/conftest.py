@@ -110,11 +110,11 @@ def image(forge: Forge) -> str:
 
 
 @pytest.fixture(scope="session")
-def releases(cluster: given.Cluster, forge: Forge, ways: Ways, image: str) -> "Releases":
+def releases(cluster: given.Cluster, forge: Forge, ways: Ways, callers: "Callers") -> "Releases":
     """What registers and releases."""
     from tests.e2e.releasing import Releases
 
-    return Releases(cluster, forge, ways, image)
+    return Releases(cluster, forge, ways, callers)
 
 
 @pytest.fixture(scope="session")

@@ -15,6 +15,7 @@ from models.release import Release, read_release, release_path, render_release
 from pipelines import lineage, tracking
 from pipelines.lineage import Origin
 from pipelines.standing import Ending, standings
+from tests.e2e.callers import Callers
 from tests.e2e.cluster_view import Rollout
 from tests.e2e.forge import Forge, Merged, PullRequest
 from tests.e2e.given import ROOT, Cluster
@@ -59,8 +60,8 @@ def released_image(forge: Forge) -> str:
 class Releases:
     """What the suite releases."""
 
-    def __init__(self, cluster: Cluster, forge: Forge, ways: Ways, image: str) -> None:
-        self.cluster, self.forge, self.image = cluster, forge, image
+    def __init__(self, cluster: Cluster, forge: Forge, ways: Ways, callers: Callers) -> None:
+        self.cluster, self.forge, self.callers, self.image = cluster, forge, callers, callers.image
         self.stores = Stores(cluster, ways)
 
     def rollout(self, model: str, environment: str = PRODUCTION) -> Rollout:
@@ -114,7 +115,7 @@ class Releases:
         return replace(release, attempt=str(self._attempts(release, environment) + 1))
 
     def stable(self, recipe: str, environment: str = PRODUCTION) -> Released:
-        """Has an environment run a recipe's bundle on the sound image, promoted and alone.
+        """Has an environment run a recipe's bundle on the sound image, promoted and alone; its gates have requests.
 
         Nothing where it does, or where only aborted ones came after it.
         """
@@ -122,7 +123,9 @@ class Releases:
         now = self.current(release.model, environment)
         rollout = self.rollout(release.model, environment)
         same = replace(release, attempt=now.attempt)
-        if now == same and now.is_released:
+        if now.is_released:
+            self.callers.start(release.model, environment=environment)
+        if now == same and now.is_released and not rollout.view().waits:
             head = self.forge.pull()
             view = rollout.wait_promoted(same, seconds=PATIENCE_SECONDS)
             return Released(same, Merged(head, 0.0, 0.0), view.current)

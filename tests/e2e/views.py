@@ -74,6 +74,11 @@ class View:
         """Whether what was applied last serves alone."""
         return self.observed and self.phase == "Healthy" and self.stable == self.current
 
+    @property
+    def waits(self) -> bool:
+        """Whether no gate could say, and a person must."""
+        return self.phase == "Paused" and "Inconclusive" in self.message
+
 
 def said(release: Release) -> str:
     """A release in few words."""

@@ -56,7 +56,7 @@ def test_a_node_goes_and_comes_back(
     # back again, it ends in one of the ways that a person can see; what was stable can be had again in any case
     def ended() -> str:
         view = candidate.rollout.view()
-        if view.promoted or view.aborted or "Inconclusive" in view.message:
+        if view.promoted or view.aborted or view.waits:
             return "promoted" if view.promoted else "aborted" if view.aborted else "waits for a person"
         raise NotYet(f"{view}; {candidate.rollout.told(view.current)}")
 
