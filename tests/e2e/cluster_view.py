@@ -32,6 +32,11 @@ class Rollout:
             raise NotYet(f"no Rollout {NAME} in {self.namespace}")
         return view_of(found)
 
+    def waits(self) -> bool:
+        """Whether there is one, and it waits for a person."""
+        found = self.cluster.kube.get(ROLLOUT, NAME, self.namespace)
+        return found is not None and view_of(found).waits
+
     def wait_outcome(self, release: Release, ended: str, *, seconds: float) -> dict[str, str]:
         """The Rollout's annotations, once they tell how a release ended: completed or aborted."""
 

@@ -125,7 +125,7 @@ class Releases:
         same = replace(release, attempt=now.attempt)
         if now.is_released:
             self.callers.start(release.model, environment=environment)
-        if now == same and now.is_released and not rollout.view().waits:
+        if now == same and now.is_released and not rollout.waits():
             head = self.forge.pull()
             view = rollout.wait_promoted(same, seconds=PATIENCE_SECONDS)
             return Released(same, Merged(head, 0.0, 0.0), view.current)
@@ -134,7 +134,9 @@ class Releases:
             if rollout.former_revision(same) == view.stable:
                 return Released(same, Merged(self.forge.pull(), 0.0, 0.0), view.stable)
         former = self._completed(release, environment)
-        released = self.merge_as_is(former, environment) if former else self.merge(release, environment)
+        if former in (None, now):  # what waits for a person walks again
+            former = self.new_attempt(release, environment)
+        released = self.merge_as_is(former, environment)
         return replace(released, revision=self.wait_promoted(released, environment).current)
 
     def promoted_over(self, stable: str, better: str, environment: str = PRODUCTION) -> tuple[Released, Released]:
@@ -146,7 +148,8 @@ class Releases:
         merge = self.forge.git("log", "-1", "--first-parent", "--format=%H", "--", path)
         before = read_release(self.forge.git("show", f"{merge}^:{path}"))
         former = rollout.former_revision(before)
-        if now.digest != release.digest and before == replace(release, attempt=before.attempt) and former:
+        over = now.digest != release.digest and before == replace(release, attempt=before.attempt)
+        if over and former and not rollout.waits():
             view = rollout.wait_promoted(now, seconds=PATIENCE_SECONDS)
             merged = Merged(merge, 0.0, 0.0)
             return Released(now, merged, view.current), Released(before, merged, former)
