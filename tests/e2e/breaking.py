@@ -1,9 +1,11 @@
 """What the fault stories do to a cluster, each undone when its `with` ends: take away a part, a pod, a node."""
 
 import json
+import os
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 import pytest
 
@@ -56,13 +58,13 @@ def lost(cluster: Cluster, node: str) -> Iterator[None]:
 
     Skips on any other cluster: nobody may switch off its machines.
     """
-    number = _ours(node)
-    _source("lose", number)
+    home, number = _ours(), node.rpartition("-")[2]
+    _source(home, "lose", number)
     say(f"lost {node}")
     try:
         yield
     finally:
-        _source("node", number)
+        _source(home, "node", number)
 
         def look() -> None:
             found = cluster.kube.get(NODE, node) or {"status": {"conditions": []}}
@@ -73,16 +75,20 @@ def lost(cluster: Cluster, node: str) -> Iterator[None]:
         until(f"{node} is back", look, seconds=_BACK_SECONDS)
 
 
-def _ours(node: str) -> str:
+def _ours() -> Path:
+    """Where the cluster's own files lie; the tests' own XDG_CACHE_HOME would lead elsewhere."""
     record = OURS / "cluster.json"
     told = json.loads(record.read_text(encoding="utf-8")) if record.is_file() else {}
     if told.get("provider") != "source" or kubeconfig().resolve() != (OURS / "kubeconfig").resolve():
         pytest.skip("this cluster's nodes are not ours to switch off: only those of the source provider are")
-    return node.rpartition("-")[2]
+    return Path(told["kubeconfig"]).parents[1]
 
 
-def _source(*arguments: str) -> None:
-    done = subprocess.run([str(_SCRIPT), *arguments], capture_output=True, text=True, check=False, timeout=240)
+def _source(home: Path, *arguments: str) -> None:
+    environment = {**os.environ, "MAINLINE_CLUSTER_DIR": str(home)}
+    done = subprocess.run(
+        [str(_SCRIPT), *arguments], env=environment, capture_output=True, text=True, check=False, timeout=240
+    )
     assert done.returncode == 0, f"cluster.sh {' '.join(arguments)}: {done.stderr[-2000:]}"
 
 
