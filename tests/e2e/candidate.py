@@ -45,19 +45,20 @@ class Candidate:
         self.watch.releases.forge.revert(self.released.merged.commit)
         self.rollout.wait_promoted(self.stable.release, seconds=RECOVERY_SECONDS)
 
-    def lost_at_most(self, most: float, *, pods: int, until_second: int) -> Counts:
+    def lost_at_most(self, most: float, *, pods: int, until_second: int, before: int | None = None) -> Counts:
         """What callers saw: no more requests failed than were under way to pods that ended without notice.
 
         Args:
             most: seconds within which callers must have heard of it.
             pods: how many of them ended.
             until_second: of the traffic; from there on none may fail.
+            before: of the traffic; from there on what fails is not looked at here.
         """
         found = self.watch.counts()
         view = self.rollout.view()
         bound = most * RATE * pods / (view.replicas + 1)
         assert found.n_failed <= bound, f"more than the {bound:.0f} that were under way there: {found}"
-        late = self.traffic.counts(until_second)
+        late = self.traffic.counts(until_second, before)
         assert not late.n_failed, f"callers still lose requests: {late}"
         return found
 

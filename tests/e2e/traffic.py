@@ -83,6 +83,21 @@ class Traffic:
         found = [at for at, counts in self.seconds.items() if any(key.endswith(f" {digest}") for key in counts)]
         return max(found, default=-1)
 
+    def rid_of(self, digest: str) -> int:
+        """Waits until a digest has not answered for some seconds: what drains answers who kept a connection.
+
+        Returns:
+            the last second in which it did.
+        """
+
+        def look() -> int:
+            last = self.last_second_of(digest)
+            if self.mark() < last + 4:
+                raise NotYet("it still answers")
+            return last
+
+        return until(f"callers are rid of {digest[7:15]}", look, seconds=45)
+
     def at(self, second: int) -> float:
         """A second of this traffic, in seconds since 1970."""
         return self.started + second

@@ -12,8 +12,7 @@ from tests.e2e.bad_releases import bad_release, loses_requests
 from tests.e2e.callers import Callers
 from tests.e2e.figures import Figures
 from tests.e2e.releasing import Releases
-from tests.e2e.traffic import Traffic
-from tests.e2e.waiting import NotYet, say, until
+from tests.e2e.waiting import say
 from tests.e2e.watch import Watch
 from tests.specimens.catalogue import Case, Ending, cases
 from tests.specimens.windows import RATES
@@ -50,7 +49,7 @@ def test_is_stopped_by_its_gate(case: Case, releases: Releases, callers: Callers
 
     # callers are rid of it within seconds; who was not on the candidate lost nothing, behind a preview that is nobody
     ended = time.time()
-    last = _last_answer(traffic, released.digest)
+    last = traffic.rid_of(released.digest)
     figures.note(watch.story, "abort_to_last_answer_seconds", max(0.0, traffic.at(last + 1) - ended))
     seen = watch.counts()
     met = decided != ("replay",) if case.strategy == "blue-green" else True
@@ -59,15 +58,3 @@ def test_is_stopped_by_its_gate(case: Case, releases: Releases, callers: Callers
     assert not late.n_failed, f"callers lose requests after the last answer of the candidate: {late}"
     if str(case) in TAKEN_BACK:
         watch.taken_back(released, stable, decided)
-
-
-def _last_answer(traffic: Traffic, digest: str) -> int:
-    """The last second in which a digest answered, once it has not for some."""
-
-    def look() -> int:
-        last = traffic.last_second_of(digest)
-        if traffic.mark() < last + 4:
-            raise NotYet("it still answers")
-        return last
-
-    return until(f"callers are rid of {digest[7:15]}", look, seconds=45)
