@@ -62,4 +62,7 @@ def next_steps(kubeconfig: Path, pages: Sequence[Page] = PAGES) -> list[str]:
         "then propose it for production, and merge that:",
         "  .venv/bin/python -m pipelines.cluster run mainline promote diabetes     # in this checkout",
         "  kubectl -n diabetes-production get rollouts,analysisruns -w",
+        "",
+        "and see a gate close: this trains a bad version and proposes it; merge it, with requests under way:",
+        "  make bad-model CASE=constant-answer-diabetes     # in this checkout",
     ]
