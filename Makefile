@@ -33,7 +33,7 @@ demo: install tools ## Play the whole loop on this machine: push trains, merge p
 	@$(BIN)/mainline demo $(if $(KEEP),--keep)
 
 .PHONY: test test-slow test-torch test-faults test-live specimens
-test: install ## The fast suite (under a minute, no network, no GPU)
+test: install ## The fast suite (one to two minutes, no network, no GPU)
 	@$(BIN)/python -m pytest -q -n auto -m "$(FAST)"
 test-slow: install ## Tests that take more than a few seconds each
 	@$(BIN)/python -m pytest -q -n auto -m "slow and not (faults or torch or e2e or full or live)"
@@ -48,7 +48,7 @@ test-faults: install ## Kill train, register, propose and promote at seeded rand
 	@$(BIN)/python -m pytest -q -n auto -m faults
 
 .PHONY: e2e
-e2e: install ## The stories on a cluster, KUBECONFIG's or the one of `make cluster`, some 20 minutes (FULL=1: all of them)
+e2e: install ## The stories on a cluster, KUBECONFIG's or the one of `make cluster`, about half an hour (FULL=1: all of them)
 	@mkdir -p build/e2e && $(BIN)/python -m pytest -q -s -m "$(if $(FULL),e2e or full,e2e)" --junitxml=build/e2e/junit.xml tests/e2e
 
 .PHONY: bench-gates

@@ -35,6 +35,9 @@ PAGES = (
     Page("workflows", "argo", "argo-server", 2746, "https"),
 )
 
+# Not built unless asked for: torch's CUDA build alone is 4.7 GB.
+TORCH = "make images IMAGES=trainer-gpu && .venv/bin/python -m pipelines.cluster install"
+
 
 def next_steps(kubeconfig: Path, pages: Sequence[Page] = PAGES) -> list[str]:
     """The lines that `make cluster` ends with."""
@@ -52,6 +55,8 @@ def next_steps(kubeconfig: Path, pages: Sequence[Page] = PAGES) -> list[str]:
         f"  git clone http://{PERSON}@127.0.0.1:3000/{OWNER}/{REPOSITORY}.git build/cluster/clone",
         "  cd build/cluster/clone     # change a hyper-parameter in models/diabetes/model.yaml, commit, git push",
         "  kubectl -n training get workflows -w",
+        "  (what was never trained is trained now; digits fails until the trainer has torch, 4.7 GB:",
+        f"  {TORCH})",
         "",
         "then merge the pull request in the forge, and watch it roll out:",
         "  kubectl -n diabetes-staging get rollouts,analysisruns -w",

@@ -30,6 +30,8 @@ class Stores:
                 **{name: self._ways.to(store[name]) for name in _ENDPOINTS if name in store},
                 "MLFLOW_TRACKING_URI": self._ways.to("http://mlflow.mainline.svc:5000"),
                 "MAINLINE_ARTIFACT_ROOT": "s3://mainline-artifacts/mlflow",
+                # MLflow would print pages at the forward's address, which is gone when somebody looks
+                "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",
             }
         with environment(self._settings):
             yield

@@ -2,6 +2,7 @@
 
 import pytest
 
+from pipelines.cluster.next_steps import TORCH
 from tests.e2e.figures import Figures
 from tests.e2e.forge import Forge
 from tests.e2e.given import Cluster
@@ -20,7 +21,7 @@ def torch(cluster: Cluster) -> None:
     """Skips where no image with torch was installed, or no node has a GPU to give."""
     images = {_image(cluster, name) for name in ("train-small", "train-gpu")}
     if len(images) == 1:
-        pytest.skip("train-gpu runs the plain trainer: no image with torch was built (FULL=1 builds one, 4.7 GB)")
+        pytest.skip(f"train-gpu runs the plain trainer, without torch; {TORCH} gives it one")
     if not [each for each in cluster.kube.list(_NODE) if int(each["status"]["allocatable"].get(_GPU, 0))]:
         pytest.skip("no node of the cluster has a GPU")
 

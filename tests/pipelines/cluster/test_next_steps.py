@@ -1,10 +1,13 @@
+import re
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from pipelines.cluster.images import IMAGES
 from pipelines.cluster.next_steps import PAGES, Page, next_steps
 from tests.manifests.platform_build import built
+from tests.specimens.catalogue import Ending, cases
 
 
 @pytest.fixture(scope="session")
@@ -25,3 +28,13 @@ def test_every_page_is_a_service_that_the_platform_has(page: Page, services: set
 
 def test_a_kubeconfig_with_a_blank_in_its_path_can_be_copied() -> None:
     assert "export KUBECONFIG='/my folder/kubeconfig'" in next_steps(Path("/my folder/kubeconfig"))
+
+
+def test_the_images_and_bad_models_that_it_names_exist() -> None:
+    text = "\n".join(next_steps(Path("kubeconfig")))
+    named = re.findall(r"IMAGES=(\S+)", text)
+    assert named
+    assert set(named) <= {image.name for image in IMAGES}
+    bad = re.findall(r"CASE=(\S+)", text)
+    assert bad
+    assert set(bad) <= {str(case) for case in cases() if case.ending is Ending.ABORTED}
