@@ -16,8 +16,8 @@ from tests.e2e.waiting import NotYet, until
 
 pytestmark = pytest.mark.full
 # Kubernetes takes a node that says nothing for lost after 50 s, looking every 5; then no endpoint leads to its pods.
-HEARD_SECONDS = 75
-AWAY_SECONDS = 100
+HEARD_SECONDS = 65
+AWAY_SECONDS = 85
 
 
 @pytest.fixture
