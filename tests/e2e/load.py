@@ -22,6 +22,9 @@ PATIENCE_SECONDS = 5.0
 # few, or for ever, half of the requests would meet one or two pods.
 KEPT = 16
 KEPT_SECONDS = 5.0
+# Each new connection's own, by turns. The system's choice comes again within two minutes, which is as long as a node's
+# proxy sends a port where its last connection went, should nobody have answered that: a pod lost with its node.
+PORTS = range(10_000, 65_536)
 # With when it was opened.
 Kept = tuple[asyncio.StreamReader, asyncio.StreamWriter, float]
 
@@ -38,6 +41,7 @@ class Load:
         self.counts: dict[int, Counter[str]] = {}
         # one a caller; none where its connection is in use, or not yet opened
         self._kept: dict[int, Kept] = {}
+        self._ports = itertools.cycle(PORTS)
         self._address = ""
         self._tasks: set[asyncio.Task[None]] = set()
 
@@ -112,7 +116,8 @@ class Load:
             if young and not reader.at_eof() and not writer.is_closing():
                 return reader, writer, opened
             writer.close()  # old, or ended by its server while it was idle: nothing was sent, nothing is lost
-        reader, writer = await asyncio.open_connection(self._address, self.port)
+        mine = ("0.0.0.0", next(self._ports))  # noqa: S104  (any address of its own)
+        reader, writer = await asyncio.open_connection(self._address, self.port, local_addr=mine)
         return reader, writer, time.monotonic()
 
     async def control(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

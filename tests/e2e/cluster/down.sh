@@ -73,12 +73,13 @@ pod_namespaces() { # our pods' network namespaces: the other ends of the links o
 }
 
 networks() {
-  local name link
-  for name in $(pod_namespaces) $(for n in $(seq 9); do netns "$n"; done); do
-    if [ -e "/run/netns/$name" ]; then ip netns del "$name"; fi
-  done
-  for link in $(basename -a /sys/class/net/mainline*); do # also ends of nodes whose namespace is gone
+  local name link names
+  names="$(pod_namespaces) $(for n in $(seq 9); do netns "$n"; done)"
+  for link in $(basename -a /sys/class/net/mainline*); do # before the namespaces: those take their ends away some time later
     if [ -e "/sys/class/net/$link" ]; then ip link del "$link"; fi
+  done
+  for name in $names; do
+    if [ -e "/run/netns/$name" ]; then ip netns del "$name"; fi
   done
   if [ -f "$CONF/netns.bound" ] && [ -z "$(ls /run/netns)" ]; then
     if mountpoint -q /run/netns; then umount /run/netns; fi
