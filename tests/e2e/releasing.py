@@ -114,10 +114,14 @@ class Releases:
         """
         return replace(release, attempt=str(self._attempts(release, environment) + 1))
 
-    def stable(self, recipe: str, environment: str = PRODUCTION) -> Released:
+    def stable(self, recipe: str, environment: str = PRODUCTION, *, over_an_abort: bool = False) -> Released:
         """Has an environment run a recipe's bundle on the sound image, promoted and alone; its gates have requests.
 
-        Nothing where it does, or where only aborted ones came after it.
+        Nothing where it does.
+
+        Args:
+            over_an_abort: nor where only aborted ones came after it; git says such a one then, and a story that
+                reverts what it merged would lead back to that, which is refused.
         """
         release = self.register(recipe)
         now = self.current(release.model, environment)
@@ -129,7 +133,7 @@ class Releases:
             head = self.forge.pull()
             view = rollout.wait_promoted(same, seconds=PATIENCE_SECONDS)
             return Released(same, Merged(head, 0.0, 0.0), view.current)
-        if now.is_released and (view := rollout.view()).aborted:
+        if over_an_abort and now.is_released and (view := rollout.view()).aborted:
             same = replace(release, attempt=rollout.attempt_of(view.stable))
             if rollout.former_revision(same) == view.stable:
                 return Released(same, Merged(self.forge.pull(), 0.0, 0.0), view.stable)

@@ -35,7 +35,7 @@ STOPPED = [case for case in cases() if case.ending is Ending.ABORTED]
     ],
 )
 def test_is_stopped_by_its_gate(case: Case, releases: Releases, callers: Callers, figures: Figures) -> None:
-    stable = releases.stable(case.stable)
+    stable = releases.stable(case.stable, over_an_abort=str(case) not in TAKEN_BACK)
     traffic = callers.start(case.model, rate=RATES[case.traffic])
     watch = Watch(f"stopped {case}", releases, traffic, figures)
 
