@@ -6,6 +6,7 @@ never sends one again. What became of each is counted by the second in which it 
 """
 
 import asyncio
+import errno
 import gzip
 import itertools
 import json
@@ -116,9 +117,16 @@ class Load:
             if young and not reader.at_eof() and not writer.is_closing():
                 return reader, writer, opened
             writer.close()  # old, or ended by its server while it was idle: nothing was sent, nothing is lost
-        mine = ("0.0.0.0", next(self._ports))  # noqa: S104  (any address of its own)
-        reader, writer = await asyncio.open_connection(self._address, self.port, local_addr=mine)
-        return reader, writer, time.monotonic()
+        for port in itertools.islice(self._ports, len(PORTS)):
+            mine = ("0.0.0.0", port)  # noqa: S104  (any address of its own)
+            try:
+                reader, writer = await asyncio.open_connection(self._address, self.port, local_addr=mine)
+            except OSError as err:
+                if err.errno != errno.EADDRINUSE:
+                    raise
+                continue  # another process has it, or had it a minute ago
+            return reader, writer, time.monotonic()
+        raise OSError(errno.EADDRINUSE, "every port is taken")
 
     async def control(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """Answers one question of whoever watches."""
