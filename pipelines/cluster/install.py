@@ -110,6 +110,7 @@ def uninstall(kubectl: Kubectl, *, say: Say) -> None:
     """Takes away what `install` put there: namespaces with all that is in them, kinds, rights of the whole cluster."""
     kinds = {str(item["metadata"]["name"]) for item in kubectl.items("crd", "-l", LABEL)}
     for kind in (each for each in _OWN_KINDS if each in kinds):
+        say(f"removing {kind}")
         kubectl.run("delete", kind, "--all", "--all-namespaces", "--timeout=120s")
     for kind in _WHOLE_CLUSTER:
         say(f"removing {kind}")
