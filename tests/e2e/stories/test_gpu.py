@@ -5,13 +5,12 @@ import pytest
 from pipelines.cluster.next_steps import TORCH
 from tests.e2e.figures import Figures
 from tests.e2e.forge import Forge
-from tests.e2e.given import Cluster
+from tests.e2e.given import NODE, POD, Cluster
 from tests.e2e.waiting import Clock, NotYet, until
 from tests.e2e.workflow_view import Workflow
 
 pytestmark = pytest.mark.full
 _TEMPLATE = ("argoproj.io/v1alpha1", "WorkflowTemplate")
-_NODE = ("v1", "Node")
 _GPU = "nvidia.com/gpu"
 _BRANCH = "story/gpu"
 
@@ -22,7 +21,7 @@ def torch(cluster: Cluster) -> None:
     images = {_image(cluster, name) for name in ("train-small", "train-gpu")}
     if len(images) == 1:
         pytest.skip(f"train-gpu runs the plain trainer, without torch; {TORCH} gives it one")
-    if not [each for each in cluster.kube.list(_NODE) if int(each["status"]["allocatable"].get(_GPU, 0))]:
+    if not [each for each in cluster.kube.list(NODE) if int(each["status"]["allocatable"].get(_GPU, 0))]:
         pytest.skip("no node of the cluster has a GPU")
 
 
@@ -44,12 +43,16 @@ def test_digits_trains_where_the_gpu_is(cluster: Cluster, forge: Forge, figures:
         raise NotYet("the training has no node yet")
 
     pod, node = until("digits trains", training, seconds=300)
-    found = cluster.kube.get(_NODE, node)
+    found = cluster.kube.get(NODE, node)
     assert found is not None
     assert found["metadata"]["labels"].get(f"{_GPU}.present") == "true"
     assert [taint["key"] for taint in found["spec"]["taints"]] == [_GPU], "nobody else is let onto it"
 
     def epoch() -> str:
+        now = cluster.kube.get(POD, pod, "training")
+        states = {each["name"]: each["state"] for each in (now or {}).get("status", {}).get("containerStatuses", [])}
+        if "waiting" in (main := states.get("main", {"waiting": {"reason": "not created"}})):
+            raise NotYet(str(main["waiting"].get("reason")))
         said = cluster.kubectl("logs", "-n", "training", pod, "-c", "main")
         if "epoch 1/" not in said:
             raise NotYet(said[-200:] or "nothing said")
