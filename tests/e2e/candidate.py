@@ -71,15 +71,17 @@ def merged(
     *,
     recipe: str = BETTER,
     tampered: bool = False,
+    over_an_abort: bool = False,
     **changed: str,
 ) -> Candidate:
     """Merges a recipe's bundle over the good release, which is promoted first where it is not.
 
     Args:
         story: under which figures are noted.
+        over_an_abort: git may say what was aborted before it, since it is not taken back.
         changed: what its release.yaml says in place of what was registered: image, uri.
     """
-    stable = releases.stable(STABLE)
+    stable = releases.stable(STABLE, over_an_abort=over_an_abort)
     traffic = callers.start(MODEL)
     watch = Watch(story, releases, traffic, figures)
     release = releases.register(recipe, tampered=tampered)

@@ -30,7 +30,7 @@ def test_nothing_is_promoted_unseen(
     callers: Callers,
     figures: Figures,
 ) -> None:
-    candidate = merged(releases, callers, figures, f"{deployment} gone")
+    candidate = merged(releases, callers, figures, f"{deployment} gone", over_an_abort=True)
     candidate.wait_pod()
     with gone(cluster, namespace, deployment):
         clock = Clock()
