@@ -95,3 +95,36 @@ def test_gives_up_on_what_hangs(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(load, "PATIENCE_SECONDS", 0.2)
     total, _, _ = asyncio.run(_counted(_hangs))
     assert total["failed timeout"] == total["sent"] > 0
+
+
+def test_every_new_connection_has_a_port_of_its_own_and_taken_ones_are_passed_over(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    ports = asyncio.run(_ports_of_new_connections(monkeypatch))
+    assert len(set(ports)) == 3
+    assert ports == sorted(ports)
+    assert set(ports) <= set(load.PORTS[1:])
+
+
+async def _ports_of_new_connections(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """Of three, the first port of the callers' being another's."""
+    ports: list[int] = []
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        ports.append(int(writer.get_extra_info("peername")[1]))
+        await _answers(0, reader, writer)
+        writer.close()
+
+    server = await asyncio.start_server(serve, "127.0.0.1", 0)
+    taken = await asyncio.start_server(serve, "0.0.0.0", 0)  # noqa: S104  (as the callers bind theirs)
+    first = int(taken.sockets[0].getsockname()[1])
+    monkeypatch.setattr(load, "PORTS", range(first, first + 200))
+    callers = load.Load(f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/predict", [b"{}"], 100.0)
+    callers._address = "127.0.0.1"
+    for _ in range(3):
+        _, writer, _ = await callers._connection(None)
+        await asyncio.sleep(0.02)
+        writer.close()
+    server.close()
+    taken.close()
+    return ports
