@@ -28,6 +28,7 @@ class Kind(StrEnum):
     ROWS_REFUSED = "rows-refused"
     NO_FINITE_ANSWER = "no-finite-answer"
     NOT_READY = "not-ready"
+    BUSY = "busy"
     NO_ANSWER_IN_TIME = "no-answer-in-time"
     NOT_FOUND = "not-found"
     METHOD_NOT_ALLOWED = "method-not-allowed"
@@ -46,6 +47,7 @@ TABLE: Mapping[Kind, tuple[int, str]] = {
     Kind.ROWS_REFUSED: (422, "Rows do not agree with the model's declaration"),
     Kind.NO_FINITE_ANSWER: (422, "The model has no finite answer to these rows"),
     Kind.NOT_READY: (503, "The server is not ready"),
+    Kind.BUSY: (503, "The server has too much to do"),
     Kind.NO_ANSWER_IN_TIME: (504, "The answer did not come in time"),
     Kind.NOT_FOUND: (404, "There is nothing at this path"),
     Kind.METHOD_NOT_ALLOWED: (405, "This path does not take this method"),

@@ -10,16 +10,19 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 
+import orjson
+
 from services.logs import log
 from services.serving import part
 from services.serving.metrics import Metrics
-from services.serving.part import Captured
+from services.serving.part import Captured, Lines
 from services.serving.settings import Settings
 
 # What may wait, counted as memory: a tenth of the pod's 512 MiB, some 25,000 requests of one small row.
 MAX_WAITING_BYTES = 48 * 2**20
 # After draining, the pod's grace period leaves 5 s to flush (manifests/serving/rollout.yaml).
 CLOSE_SECONDS = 5.0
+_LINES_BYTES = 400  # of what holds a batch's lines, by tracemalloc
 
 Write = Callable[[str, bytes], object]
 
@@ -32,11 +35,12 @@ class Capture:
         self._metrics = metrics
         self._write = write
         self._rng = rng
+        self._sample = settings.capture_sample
         self._masked: frozenset[str] = frozenset()
         self._lock = threading.Lock()
-        self._waiting: list[Captured] = []
+        self._waiting: list[Captured | Lines] = []
         self._held_bytes = 0  # of what waits and of what is being written
-        self._writing: list[Captured] = []
+        self._writing: list[Captured | Lines] = []
         self._due = threading.Event()
         self._ended = False
         self._thread = threading.Thread(target=self._run, name="capture", daemon=True)
@@ -55,9 +59,12 @@ class Capture:
         body_bytes: int,
     ) -> None:
         """Takes a request, drops it, or passes it over where the sample does not want it. Never blocks on I/O."""
-        if self._rng.random() >= self._settings.capture_sample:
+        if not self.wants():
             return
-        captured = Captured(datetime.now(UTC), request_id, rows, predictions, part.size(rows, predictions, body_bytes))
+        size = part.size(rows, predictions, body_bytes)
+        self._put(Captured(datetime.now(UTC), request_id, rows, predictions, size))
+
+    def _put(self, captured: Captured | Lines) -> None:
         with self._lock:
             fits = self._held_bytes + captured.n_bytes <= MAX_WAITING_BYTES
             if fits:
@@ -68,6 +75,23 @@ class Capture:
             self._drop([captured])
         if crowded:
             self._due.set()
+
+    def wants(self) -> bool:
+        """Whether the sample takes the next request."""
+        return self._sample >= 1.0 or self._rng.random() < self._sample
+
+    def line(self, at: str, request_id: bytes, body: bytes, row: Mapping[str, object], prediction: bytes) -> bytes:
+        """What is written of a request of one row; its body as it came where that is one line and nothing is masked."""
+        if self._masked:
+            body = orjson.dumps({name: value for name, value in row.items() if name not in self._masked})
+        elif b"\n" in body or b"\r" in body:
+            body = orjson.dumps(row)
+        return part.line(at, request_id, body, prediction)
+
+    def offer_lines(self, at: datetime, lines: Sequence[bytes]) -> None:
+        """Takes requests of one row each, that `wants` wanted, or drops them. Never blocks on I/O."""
+        text = b"".join(lines)
+        self._put(Lines(at, text, len(lines), len(text) + _LINES_BYTES))
 
     def close(self) -> None:
         """Writes what waits, and ends; gives up on a store that takes longer than `CLOSE_SECONDS`."""
@@ -80,13 +104,13 @@ class Capture:
             with self._lock:
                 lost = self._writing + self._waiting
             self._drop(lost)
-            log.error("capture log not written in time", extra={"requests": len(lost), "seconds": CLOSE_SECONDS})
+            log.error("capture log not written in time", extra={"requests": _requests(lost), "seconds": CLOSE_SECONDS})
 
     def flush(self) -> None:
         """Writes what waits. A part that cannot be written is dropped, counted and logged."""
         with self._lock:
             self._writing, self._waiting = self._waiting, []
-        hours: dict[str, list[Captured]] = defaultdict(list)
+        hours: dict[str, list[Captured | Lines]] = defaultdict(list)
         for captured in self._writing:
             hours[captured.at.strftime("%Y-%m-%dT%H")].append(captured)
         for hour, requests in hours.items():
@@ -102,22 +126,26 @@ class Capture:
             self.flush()
         self.flush()
 
-    def _write_part(self, hour: str, requests: list[Captured]) -> None:
+    def _write_part(self, hour: str, requests: list[Captured | Lines]) -> None:
         newest = max(captured.at for captured in requests)
         try:
             data = part.encode(self._settings, requests, self._masked)
             self._write(part.address(self._settings, hour, newest), data)
         except Exception as err:  # noqa: BLE001  (whatever a store raises; counted and logged)
-            log.error("capture part dropped", extra={"requests": len(requests), "reason": type(err).__name__})
+            log.error("capture part dropped", extra={"requests": _requests(requests), "reason": type(err).__name__})
             self._drop(requests)
         else:
-            self._metrics.captured.inc(len(requests))
+            self._metrics.captured.inc(_requests(requests))
             self._metrics.captured_rows.inc(_rows(requests))
 
-    def _drop(self, requests: Sequence[Captured]) -> None:
-        self._metrics.capture_dropped.inc(len(requests))
+    def _drop(self, requests: Sequence[Captured | Lines]) -> None:
+        self._metrics.capture_dropped.inc(_requests(requests))
         self._metrics.capture_dropped_rows.inc(_rows(requests))
 
 
-def _rows(requests: Sequence[Captured]) -> int:
-    return sum(len(captured.rows) for captured in requests)
+def _rows(requests: Sequence[Captured | Lines]) -> int:
+    return sum(captured.n_rows for captured in requests)
+
+
+def _requests(requests: Sequence[Captured | Lines]) -> int:
+    return sum(captured.n_requests for captured in requests)

@@ -65,6 +65,8 @@ class Edge:
         begun = time.perf_counter()
         self._begin()
         deadline = Deadline(receive, self._state.settings.request_seconds, missed)
+        if scope["state"].get("late"):  # it waited elsewhere (`engine`)
+            missed()
         try:
             await self._answer(scope, deadline.receive, reply)
         except asyncio.CancelledError:
@@ -104,12 +106,10 @@ class Edge:
     def _begin(self) -> None:
         self._state.last_request = time.monotonic()
         self._state.in_flight += 1
-        self._state.metrics.in_flight.inc()
 
     def _end(self, request_id: str, outcome: Outcome, seconds: float = 0.0) -> None:
         self._state.in_flight -= 1
         metrics = self._state.metrics
-        metrics.in_flight.dec()
         if is_replayed(request_id):
             return
         metrics.requests[outcome].inc()

@@ -7,7 +7,9 @@ The digest is a label of `mainline_model_info` alone, to be joined where it is w
 
 from enum import StrEnum
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector, generate_latest
+from prometheus_client import CollectorRegistry, Counter, Gauge, ProcessCollector, generate_latest
+
+from services.serving.durations import Durations
 
 # A single row takes about 100 us in all and a thousand about 10 ms; above 2.5 s a caller has given up.
 BUCKETS_SECONDS = (
@@ -41,13 +43,13 @@ class Metrics:
         )
         # All children exist from the start: a rate over a counter that appears with its first event misses that event.
         self.requests = {outcome: requests.labels(*values, outcome.value) for outcome in Outcome}
-        self.seconds = Histogram(
+        self.seconds = Durations(
             "mainline_request_duration_seconds",
             "Time from a request's first byte at the application to its answer's last, for answered requests.",
-            names,
+            dict(zip(names, values, strict=True)),
             buckets=BUCKETS_SECONDS,
             registry=self.registry,
-        ).labels(*values)
+        )
         self.rows = Counter(
             "mainline_predicted_rows", "Rows that were answered.", names, registry=self.registry
         ).labels(*values)

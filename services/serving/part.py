@@ -5,13 +5,12 @@ Parts lie at `<uri>/model=<m>/version=<v>/hash=<pod-template-hash>/hour=<YYYY-MM
 window leaves out every part that is older, by its name alone. A row lies in its own hour.
 """
 
-import gzip
-import io
 import json
 import socket
 import time
 import uuid
-from collections.abc import Collection, Mapping, Sequence
+import zlib
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -21,6 +20,9 @@ FORMAT = 1
 # Every so many rows the encoder lets others have the interpreter: without, a request would wait a switch interval
 # (5 ms) each time that it gives the lock up.
 _BREATH_ROWS = 32
+_PIECE_BYTES = 65_536
+_GZIP = 31  # zlib's largest window, with gzip's header
+_LEVEL = 5
 
 
 @dataclass(frozen=True)
@@ -36,6 +38,42 @@ class Captured:
     rows: Sequence[Mapping[str, object]]
     predictions: Sequence[Mapping[str, object]]
     n_bytes: int
+    n_requests: int = 1
+
+    @property
+    def n_rows(self) -> int:
+        """How many were answered."""
+        return len(self.rows)
+
+
+@dataclass(frozen=True)
+class Lines:
+    """Answered requests of one row each, as lines that are ready to be written.
+
+    Attributes:
+        at: of the newest.
+        n_bytes: about what they take in memory.
+    """
+
+    at: datetime
+    text: bytes
+    n_requests: int
+    n_bytes: int
+
+    @property
+    def n_rows(self) -> int:
+        """One a request."""
+        return self.n_requests
+
+
+def line(at: str, request_id: bytes, features: bytes, prediction: bytes) -> bytes:
+    """A row's line from parts that are JSON already, and have no line break."""
+    return b'{"time": "%b", "request_id": "%b", "row": 0, "features": %b, "prediction": %b}\n' % (
+        at.encode(),
+        request_id,
+        features,
+        prediction,
+    )
 
 
 def size(rows: Sequence[Mapping[str, object]], predictions: Sequence[Mapping[str, object]], body_bytes: int) -> int:
@@ -55,7 +93,7 @@ def address(settings: Settings, hour: str, newest: datetime) -> str:
     return f"{settings.capture_uri.rstrip('/')}/{folder}/{name}"
 
 
-def encode(settings: Settings, requests: Sequence[Captured], masked: Collection[str]) -> bytes:
+def encode(settings: Settings, requests: Sequence[Captured | Lines], masked: Collection[str]) -> bytes:
     """A part's bytes. Values of `masked` features are left out, and the header names them."""
     header = {
         "capture": FORMAT,
@@ -67,25 +105,28 @@ def encode(settings: Settings, requests: Sequence[Captured], masked: Collection[
         "pod": socket.gethostname(),
         "masked": sorted(masked),
     }
-    packed = io.BytesIO()
-    since = 0
-    with gzip.GzipFile(fileobj=packed, mode="wb", compresslevel=5, mtime=0) as lines:
-        lines.write(json.dumps(header).encode() + b"\n")
-        for captured in requests:
-            lines.write(_lines(captured, masked).encode())
-            since += len(captured.rows)
-            if since >= _BREATH_ROWS:
-                since = 0
-                time.sleep(0)
-    return packed.getvalue()
+    packer = zlib.compressobj(_LEVEL, wbits=_GZIP)
+    packed = [packer.compress(json.dumps(header).encode() + b"\n")]
+    ready: list[bytes] = []  # few large pieces: the packer lets others have the interpreter while it packs one
+    n_ready = 0
+    for captured in requests:
+        for text in [captured.text] if isinstance(captured, Lines) else _lines(captured, masked):
+            ready.append(text)
+            n_ready += len(text)
+            if n_ready >= _PIECE_BYTES:
+                packed.append(packer.compress(b"".join(ready)))
+                ready, n_ready = [], 0
+    packed += [packer.compress(b"".join(ready)), packer.flush()]
+    return b"".join(packed)
 
 
-def _lines(captured: Captured, masked: Collection[str]) -> str:
+def _lines(captured: Captured, masked: Collection[str]) -> Iterator[bytes]:
     head = {"time": captured.at.isoformat(), "request_id": captured.request_id}
-    return "".join(
-        json.dumps({**head, "row": index, "features": _open(row, masked), "prediction": prediction}) + "\n"
-        for index, (row, prediction) in enumerate(zip(captured.rows, captured.predictions, strict=True))
-    )
+    for index, (row, prediction) in enumerate(zip(captured.rows, captured.predictions, strict=True)):
+        if index % _BREATH_ROWS == _BREATH_ROWS - 1:
+            time.sleep(0)
+        told = {**head, "row": index, "features": _open(row, masked), "prediction": prediction}
+        yield json.dumps(told).encode() + b"\n"
 
 
 def _open(row: Mapping[str, object], masked: Collection[str]) -> Mapping[str, object]:

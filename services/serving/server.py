@@ -1,12 +1,15 @@
 """The process around the routes: loads beside the listening socket, drains on SIGTERM, ends with a telling code."""
 
+import asyncio
 import gc
 import random
 import threading
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from functools import partial
 from types import FrameType
+from typing import cast
 
 import uvicorn
 from fastapi import FastAPI
@@ -16,6 +19,8 @@ from models.store import write_bytes
 from services.logs import configure, log
 from services.serving.app import create
 from services.serving.capture import Capture
+from services.serving.engine import Engine
+from services.serving.hot import HotProtocol
 from services.serving.loader import load
 from services.serving.metrics import Metrics
 from services.serving.settings import Settings
@@ -78,14 +83,20 @@ def run(settings: Settings) -> int:
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         # A daemon: a fetch that hangs must not keep a process that was told to end.
-        threading.Thread(target=_load, args=(state, server, capture), name="load", daemon=True).start()
+        loop = asyncio.get_running_loop()
+        threading.Thread(target=_load, args=(state, server, capture, engine, loop), name="load", daemon=True).start()
         yield
         if capture is not None:
             capture.close()
 
+    engine = Engine(state, capture)
     server = Server(
         uvicorn.Config(
             create(state, lifespan=lifespan, capture=capture),
+            http=cast(
+                "type[asyncio.Protocol]", partial(HotProtocol, engine=engine, head_seconds=settings.body_seconds)
+            ),
+            ws="none",
             host=settings.host,
             port=settings.port,
             log_config=None,
@@ -103,7 +114,9 @@ def run(settings: Settings) -> int:
     return 1 if state.failure else 0
 
 
-def _load(state: State, server: Server, capture: Capture | None) -> None:
+def _load(
+    state: State, server: Server, capture: Capture | None, engine: Engine, loop: asyncio.AbstractEventLoop
+) -> None:
     """Loads in a thread of its own, so that /healthz and /ready answer meanwhile."""
     log.info("loading", extra={"uri": state.settings.uri})
     try:
@@ -121,4 +134,5 @@ def _load(state: State, server: Server, capture: Capture | None) -> None:
     gc.collect()
     gc.freeze()  # the model and the application live as long as the process: collections need not walk them
     state.served = served
+    loop.call_soon_threadsafe(engine.open, served, loop)
     log.info("ready", extra={"load_seconds": round(served.load_seconds, 4), "task": served.bundle.manifest.task})

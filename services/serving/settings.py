@@ -34,6 +34,7 @@ class Settings:
         grace_seconds: longest time that requests in flight may then take.
         body_seconds: longest time that a client may take to send a request's body.
         request_seconds: longest time that the server may then take to answer; a request beyond it ends as failed.
+        queue_rows: rows of all requests together that may wait for the model; what comes beyond is refused with 503.
         capture_uri: folder of the capture log; empty turns it off.
         capture_sample: share of answered requests that are captured, in [0, 1].
         capture_flush_seconds: time between two parts; what a node that dies takes with it.
@@ -52,6 +53,7 @@ class Settings:
     grace_seconds: float = 20.0
     body_seconds: float = 10.0
     request_seconds: float = 5.0
+    queue_rows: int = 16_384
     capture_uri: str = ""
     capture_sample: float = 1.0
     capture_flush_seconds: float = 10.0
@@ -71,6 +73,7 @@ KNOWN = (
     "MAINLINE_GRACE_SECONDS",
     "MAINLINE_BODY_SECONDS",
     "MAINLINE_REQUEST_SECONDS",
+    "MAINLINE_QUEUE_ROWS",
     "MAINLINE_CAPTURE_URI",
     "MAINLINE_CAPTURE_SAMPLE",
     "MAINLINE_CAPTURE_FLUSH_SECONDS",
@@ -100,6 +103,7 @@ def read(environment: Mapping[str, str]) -> Settings:
         grace_seconds=reader.number("MAINLINE_GRACE_SECONDS", 20.0, 1.0, 3600.0, float),
         body_seconds=reader.number("MAINLINE_BODY_SECONDS", 10.0, 0.1, 3600.0, float),
         request_seconds=reader.number("MAINLINE_REQUEST_SECONDS", 5.0, 0.1, 3600.0, float),
+        queue_rows=int(reader.number("MAINLINE_QUEUE_ROWS", 16_384, 1, 10_000_000, int)),
         capture_uri=reader.matching("MAINLINE_CAPTURE_URI", _URI, "a folder at file://, s3:// or gs://", default=""),
         capture_sample=reader.number("MAINLINE_CAPTURE_SAMPLE", 1.0, 0.0, 1.0, float),
         capture_flush_seconds=reader.number("MAINLINE_CAPTURE_FLUSH_SECONDS", 10.0, 0.1, 3600.0, float),

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from services.problems import Fault, Kind, Problem
 from services.serving.loader import Served
 from services.serving.metrics import Metrics
+from services.serving.room import Room
 from services.serving.settings import Settings
 
 
@@ -19,6 +20,7 @@ class State:
         draining: the process was told to end: not ready, still answering.
         last_request: monotonic seconds of the latest request to /predict.
         in_flight: requests to /predict being handled.
+        rows: how many rows may wait or be computed off the event loop.
     """
 
     settings: Settings
@@ -28,6 +30,11 @@ class State:
     draining: bool = False
     last_request: float = field(default_factory=time.monotonic)
     in_flight: int = 0
+    rows: Room = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.rows = Room(self.settings.queue_rows)
+        self.metrics.in_flight.set_function(lambda: self.in_flight)
 
     def model(self) -> Served:
         """The model, draining or not.
