@@ -1,13 +1,14 @@
 """One prediction from rows to the answer's document; no transport. Called by the route of predictions."""
 
-import asyncio
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 from models.rows import Encoded, RowProblem, RowsRefused, encode
 from services.problems import Fault, Kind, Problem
 from services.serving.loader import Served
+from services.serving.room import Room
 
 # A row takes some 10 to 50 us to check and predict, a hop to a thread and back some 100 us. Up to this many rows it
 # would double the latency; above it, computing here would hold up every other request for over a millisecond. The
@@ -28,15 +29,19 @@ class Answer:
     warnings: list[Fault]
 
 
-async def answer(served: Served, rows: Sequence[Mapping[str, object]]) -> Answer:
+async def answer(served: Served, rows: Sequence[Mapping[str, object]], room: Room) -> Answer:
     """Predicts rows, off the event loop where they are many.
 
     Raises:
-        Problem: rows that the model's declaration refuses, or to which it has no finite answer.
+        Problem: rows that the model's declaration refuses, or to which it has no finite answer; no `room` for them.
     """
-    if len(rows) <= INLINE_ROWS:
+    if len(rows) > INLINE_ROWS:
+        return await room.run(len(rows), partial(predict, served, rows))
+    room.take(len(rows))
+    try:
         return predict(served, rows)
-    return await asyncio.to_thread(predict, served, rows)
+    finally:
+        room.give_back(len(rows))
 
 
 def predict(served: Served, rows: Sequence[Mapping[str, object]]) -> Answer:

@@ -3,11 +3,12 @@
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
 
-from fastapi import FastAPI
 from prometheus_client import CONTENT_TYPE_LATEST
+from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
+from starlette.routing import Route
 
 from services import body
 from services.problems import Problem, encode, warnings
@@ -19,10 +20,10 @@ from services.serving.edge import Edge
 from services.serving.rows import rows_of
 from services.serving.state import State
 
-Lifespan = Callable[[FastAPI], AbstractAsyncContextManager[None]]
+Lifespan = Callable[[Starlette], AbstractAsyncContextManager[None]]
 
 
-def create(state: State, *, lifespan: Lifespan | None = None, capture: Capture | None = None) -> FastAPI:
+def create(state: State, *, lifespan: Lifespan | None = None, capture: Capture | None = None) -> Starlette:
     """The application. It answers at once: /ready and /predict refuse until `state.served` is there.
 
     Args:
@@ -30,36 +31,27 @@ def create(state: State, *, lifespan: Lifespan | None = None, capture: Capture |
         lifespan: what runs around it: loading at the start, flushing at the end.
         capture: receives answered requests, the judge's own apart; None where nothing is captured.
     """
-    # FastAPI's own pages describe what it reads from signatures; ours describe the model's features.
-    app = FastAPI(lifespan=lifespan, openapi_url=None, docs_url=None, redoc_url=None, redirect_slashes=False)
-    app.add_middleware(Edge, state=state)
-    app.add_exception_handler(Problem, refusals.on_problem)
-    app.add_exception_handler(HTTPException, refusals.on_http)
     version = state.settings.version
     identity = {"model": state.settings.model, "version": version, "digest": state.settings.digest}
 
-    @app.get("/healthz")
     async def healthz(request: Request) -> Response:
         return _json({"status": "alive"})
 
-    @app.get("/ready")
     async def ready(request: Request) -> Response:
         state.ready()
         return _json({"status": "ready", **identity})
 
-    @app.get("/metadata")
     async def metadata(request: Request) -> Response:
         settings = state.settings
         bundle = state.model().bundle
         return _json(schema.metadata(bundle, version=version, uri=settings.uri, pods=settings.pod_template_hash))
 
-    @app.post("/predict")
     async def predict(request: Request) -> Response:
         served = state.model()
         limits = served.bundle.manifest.serving
         raw = await body.read(request, max_bytes=limits.max_body_bytes, seconds=state.settings.body_seconds)
         rows = rows_of(body.parse(raw), served.feature_names, max_rows=limits.max_rows)
-        answered = await answer(served, rows)
+        answered = await answer(served, rows, state.rows)
         request_id = request.state.request_id
         if not is_replayed(request_id):
             state.metrics.rows.inc(len(rows))
@@ -68,19 +60,32 @@ def create(state: State, *, lifespan: Lifespan | None = None, capture: Capture |
         told = {"predictions": answered.predictions, "warnings": warnings(answered.warnings)}
         return _json({**identity, "request_id": request_id, **told})
 
-    @app.get("/metrics")
     async def metrics(request: Request) -> Response:
         state.metrics.ready.set(state.served is not None and not state.draining)
         return Response(state.metrics.exposition(), headers={"Content-Type": CONTENT_TYPE_LATEST})
 
-    @app.get("/openapi.json")
     async def openapi(request: Request) -> Response:
         return _json(schema.openapi(state.model().bundle, version=version))
 
-    @app.get("/docs")
     async def documentation(request: Request) -> Response:
         return HTMLResponse(docs.page(state.model().bundle, version=version))
 
+    app = Starlette(
+        routes=[
+            Route("/healthz", healthz),
+            Route("/ready", ready),
+            Route("/metadata", metadata),
+            Route("/predict", predict, methods=["POST"]),
+            Route("/metrics", metrics),
+            Route("/openapi.json", openapi),
+            Route("/docs", documentation),
+        ],
+        lifespan=lifespan,
+    )
+    app.router.redirect_slashes = False
+    app.add_middleware(Edge, state=state)
+    app.add_exception_handler(Problem, refusals.on_problem)
+    app.add_exception_handler(HTTPException, refusals.on_http)
     return app
 
 

@@ -65,12 +65,10 @@ class Batcher(Generic[J, T]):
         self._call_soon, self._clock = call_soon, clock
         self._jobs: deque[J] = deque()
         self._due = False
-        self.rows_waiting = 0
 
     def submit(self, job: J) -> None:
         """Takes a job; it is run when the event loop has read what there was to read."""
         self._jobs.append(job)
-        self.rows_waiting += job.n_rows
         if not self._due:
             self._due = True
             self._call_soon(self._turn)
@@ -81,7 +79,6 @@ class Batcher(Generic[J, T]):
             self._jobs.remove(job)
         except ValueError:
             return False
-        self.rows_waiting -= job.n_rows
         return True
 
     def flush(self) -> None:
@@ -104,7 +101,6 @@ class Batcher(Generic[J, T]):
             job = self._jobs.popleft()
             taken.append((job, rows))
             rows += job.n_rows
-        self.rows_waiting -= rows
         packed = b"".join([job.packed for job, _ in taken])
         matrix = np.frombuffer(packed, dtype=np.float32).reshape(rows, self._n_features)
         begun = self._clock()

@@ -110,7 +110,7 @@ class Engine:
         elif request_id.startswith(_REPLAYED):
             return False
         state = self._state
-        if state.draining or state.rows.left < self._batcher.rows_waiting + 1:
+        if state.draining or state.rows.left < 1:
             return False
         read = self._read(held.body)
         if read is None:
@@ -118,13 +118,14 @@ class Engine:
         held.packed, held.row = read
         held.request_id = request_id
         state.in_flight += 1
+        state.rows.take(1)
         self._batcher.submit(held)
         return True
 
     def leave(self, held: Held) -> None:
         """The caller of a request that waits has gone away."""
         if self._batcher.withdraw(held):
-            self._state.in_flight -= 1
+            self._end(1)
             self._state.metrics.requests[Outcome.ABANDONED].inc()
 
     def flush(self) -> None:
@@ -158,7 +159,7 @@ class Engine:
         earliest = now - state.settings.request_seconds
         observe = state.metrics.seconds.observe
         state.last_request = time.monotonic()
-        state.in_flight -= len(jobs)
+        self._end(len(jobs))
         n_answered = 0
         lines: list[bytes] = []
         for held, index in jobs:
@@ -181,10 +182,14 @@ class Engine:
         if lines and capture is not None:
             capture.offer_lines(at, lines)
 
+    def _end(self, n_requests: int) -> None:
+        self._state.in_flight -= n_requests
+        self._state.rows.give_back(n_requests)
+
     def _fail(self, jobs: Sequence[Held], error: Exception) -> None:
         """Has each asked again alone: the framework's path tells which one fails, and why."""
         log.warning("a batch failed", extra={"rows": len(jobs), "reason": type(error).__name__})
-        self._state.in_flight -= len(jobs)
+        self._end(len(jobs))
         for held in jobs:
             held.connection.hand_over(held)
 

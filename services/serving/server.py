@@ -12,7 +12,7 @@ from types import FrameType
 from typing import cast
 
 import uvicorn
-from fastapi import FastAPI
+from starlette.applications import Starlette
 
 from models.errors import MainlineError
 from models.store import write_bytes
@@ -81,7 +81,7 @@ def run(settings: Settings) -> int:
         capture = Capture(settings, metrics, write=write_bytes, rng=random.Random())  # noqa: S311  (a sample, no secret)
 
     @asynccontextmanager
-    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+    async def lifespan(app: Starlette) -> AsyncIterator[None]:
         # A daemon: a fetch that hangs must not keep a process that was told to end.
         loop = asyncio.get_running_loop()
         threading.Thread(target=_load, args=(state, server, capture, engine, loop), name="load", daemon=True).start()
