@@ -5,6 +5,7 @@ inside; a category is its index, or the number of categories where it is missing
 """
 
 from collections.abc import Iterable, Mapping, Sequence
+from operator import itemgetter
 from typing import Any
 
 import numpy as np
@@ -34,9 +35,12 @@ def encode(rows: Sequence[Mapping[str, object]], features: Sequence[Feature]) ->
         RowsRefused: with every problem of every row.
     """
     columns = _compiled(features)
-    if len(rows) > _FEW_ROWS and all(type(row) is dict and len(row) == len(columns) for row in rows):
+    if len(rows) > _FEW_ROWS and set(map(type, rows)) == {dict} and set(map(len, rows)) == {len(columns)}:
+        names = [column.feature.name for column in columns]
+        # itemgetter and zip turn rows into columns in C; of one name alone, itemgetter would give no tuple
+        picked = map(itemgetter(*names), rows) if len(names) > 1 else ((row[names[0]],) for row in rows)
         try:
-            values = [[row[column.feature.name] for row in rows] for column in columns]
+            values = list(zip(*picked, strict=True))
         except KeyError:  # some row lacks a feature: row by row tells which
             pass
         else:
@@ -113,7 +117,7 @@ def _encode_row(row: object, index: int, columns: tuple[Column, ...], findings: 
     return numbers
 
 
-def _encode_lists(values: list[list[Any]], columns: tuple[Column, ...], n_rows: int) -> Encoded:
+def _encode_lists(values: Sequence[Sequence[Any]], columns: tuple[Column, ...], n_rows: int) -> Encoded:
     findings = Findings()
     matrix = np.empty((n_rows, len(columns)), dtype=np.float32)
     for index, (column, given) in enumerate(zip(columns, values, strict=True)):

@@ -1,19 +1,38 @@
-"""One prediction from rows to the answer's document; no transport. Called by the route of predictions."""
+"""One prediction from a body to the answer's document; no transport. Called by the route of predictions."""
 
-import math
+import contextlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
+from typing import NamedTuple
 
-from models.rows import Encoded, RowProblem, RowsRefused, encode
+import numpy as np
+
+from models.predictor import Outputs
+from models.rows import Encoded, Matrix, RowProblem, RowsRefused, encode
+from services.body import parse
 from services.problems import Fault, Kind, Problem
+from services.serving import many_rows
 from services.serving.loader import Served
 from services.serving.room import Room
+from services.serving.rows import rows_of
 
 # A row takes some 10 to 50 us to check and predict, a hop to a thread and back some 100 us. Up to this many rows it
 # would double the latency; above it, computing here would hold up every other request for over a millisecond. The
 # runtime releases the interpreter's lock, and its session may be used from several threads.
 INLINE_ROWS = 32
+# As many rows of 30 features. Above it, reading alone takes that long.
+INLINE_BYTES = 16_384
+# Beyond it a double is not exact, and a fast reader makes doubles of integers that the standard library would keep.
+EXACT = 2.0**53
+
+
+class Computed(NamedTuple):
+    """What the graph answered, the same as `Predictor.answers` tells it, and the indexes of what is not finite."""
+
+    outputs: Outputs
+    predictions: list[dict[str, object]]
+    lost: set[int]
 
 
 @dataclass(frozen=True)
@@ -21,20 +40,26 @@ class Answer:
     """What a request is told.
 
     Attributes:
+        rows: what was asked.
         predictions: one object a row, as `Predictor.answers` makes them.
         warnings: values that the model was not trained for, and that its declaration lets pass.
     """
 
+    rows: Sequence[Mapping[str, object]]
     predictions: list[dict[str, object]]
     warnings: list[Fault]
 
 
-async def answer(served: Served, rows: Sequence[Mapping[str, object]], room: Room) -> Answer:
-    """Predicts rows, off the event loop where they are many.
+async def answer(served: Served, body: bytes, room: Room) -> Answer:
+    """Predicts what a body asks, off the event loop where that is much.
 
     Raises:
-        Problem: rows that the model's declaration refuses, or to which it has no finite answer; no `room` for them.
+        Problem: no JSON, no rows, rows that the model's declaration refuses, or to which it has no finite answer; no
+            `room` for them.
     """
+    if len(body) > INLINE_BYTES:
+        return await room.run(many_rows.most(body), partial(_predict_many, served, body))
+    rows = _rows(served, body)
     if len(rows) > INLINE_ROWS:
         return await room.run(len(rows), partial(predict, served, rows))
     room.take(len(rows))
@@ -48,14 +73,50 @@ def predict(served: Served, rows: Sequence[Mapping[str, object]]) -> Answer:
     """Predicts rows, here and now.
 
     Raises:
-        Problem: as for `answer`.
+        Problem: rows that the model's declaration refuses, or to which it has no finite answer.
     """
-    encoded = _encode(served, rows)
-    predictions = served.predictor.answers(served.predictor.predict(encoded.matrix))
+    try:
+        encoded = encode(rows, served.bundle.features)
+    except RowsRefused as err:
+        faults = [_fault(problem) for problem in err.problems]
+        first = faults[0]
+        detail = f"{err.n_problems} values were refused; the first: {first.feature}: {first.rule}."
+        raise Problem(Kind.ROWS_REFUSED, detail, faults) from err
+    return _answer(served, rows, encoded)
+
+
+def compute(served: Served, matrix: Matrix) -> Computed:
+    """What the graph answers to encoded rows, (n_rows, n_features) float32."""
+    outputs = served.predictor.predict(matrix)
+    lost: set[int] = set()
+    for values in outputs.values():
+        finite = np.isfinite(values)
+        if not finite.all():
+            lost.update(np.flatnonzero(~finite.reshape(len(matrix), -1).all(axis=1)).tolist())
+    return Computed(outputs, served.predictor.answers(outputs), lost)
+
+
+def _predict_many(served: Served, body: bytes) -> Answer:
+    limits = served.bundle.manifest.serving
+    rows = many_rows.read(body, served.feature_names, max_rows=limits.max_rows)
+    if rows is not None:
+        # A refusal is told of what the letter of the standard reads: of all digits of a number.
+        with contextlib.suppress(RowsRefused):
+            encoded = encode(rows, served.bundle.features)
+            if not (np.abs(encoded.matrix) >= EXACT).any():
+                return _answer(served, rows, encoded)
+    return predict(served, _rows(served, body))
+
+
+def _rows(served: Served, body: bytes) -> list[Mapping[str, object]]:
+    return rows_of(parse(body), served.feature_names, max_rows=served.bundle.manifest.serving.max_rows)
+
+
+def _answer(served: Served, rows: Sequence[Mapping[str, object]], encoded: Encoded) -> Answer:
+    computed = compute(served, encoded.matrix)
     faults = [
         Fault("prediction", "not finite", "an answer is finite", "send values nearer to the declared ranges", index)
-        for index, prediction in enumerate(predictions)
-        if not _finite(prediction)
+        for index in sorted(computed.lost)
     ]
     if faults:
         # A row that the declaration lets pass without a warning is the model's to answer: counted as failed, so that
@@ -63,24 +124,8 @@ def predict(served: Served, rows: Sequence[Mapping[str, object]]) -> Answer:
         odd = {warning.row for warning in encoded.warnings}
         status = 422 if all(fault.row in odd for fault in faults) else 500
         raise Problem(Kind.NO_FINITE_ANSWER, f"{len(faults)} rows have no finite answer.", faults[:100], status=status)
-    return Answer(predictions, [_fault(problem) for problem in encoded.warnings])
-
-
-def _encode(served: Served, rows: Sequence[Mapping[str, object]]) -> Encoded:
-    try:
-        return encode(rows, served.bundle.features)
-    except RowsRefused as err:
-        faults = [_fault(problem) for problem in err.problems]
-        first = faults[0]
-        detail = f"{err.n_problems} values were refused; the first: {first.feature}: {first.rule}."
-        raise Problem(Kind.ROWS_REFUSED, detail, faults) from err
+    return Answer(rows, computed.predictions, [_fault(problem) for problem in encoded.warnings])
 
 
 def _fault(problem: RowProblem) -> Fault:
     return Fault(problem.feature, problem.value, problem.rule, problem.remedy, problem.row)
-
-
-def _finite(value: object) -> bool:
-    if isinstance(value, Mapping):
-        return all(_finite(part) for part in value.values())
-    return not isinstance(value, float) or math.isfinite(value)

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
 
+import orjson
 from prometheus_client import CONTENT_TYPE_LATEST
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
@@ -17,7 +18,6 @@ from services.serving import docs, refusals, schema
 from services.serving.answer import answer
 from services.serving.capture import Capture
 from services.serving.edge import Edge
-from services.serving.rows import rows_of
 from services.serving.state import State
 
 Lifespan = Callable[[Starlette], AbstractAsyncContextManager[None]]
@@ -50,15 +50,14 @@ def create(state: State, *, lifespan: Lifespan | None = None, capture: Capture |
         served = state.model()
         limits = served.bundle.manifest.serving
         raw = await body.read(request, max_bytes=limits.max_body_bytes, seconds=state.settings.body_seconds)
-        rows = rows_of(body.parse(raw), served.feature_names, max_rows=limits.max_rows)
-        answered = await answer(served, rows, state.rows)
+        answered = await answer(served, raw, state.rows)
         request_id = request.state.request_id
         if not is_replayed(request_id):
-            state.metrics.rows.inc(len(rows))
+            state.metrics.rows.inc(len(answered.rows))
             if capture is not None:
-                capture.offer(request_id, rows, answered.predictions, body_bytes=len(raw))
+                capture.offer(request_id, answered.rows, answered.predictions, body_bytes=len(raw))
         told = {"predictions": answered.predictions, "warnings": warnings(answered.warnings)}
-        return _json({**identity, "request_id": request_id, **told})
+        return Response(_dumps({**identity, "request_id": request_id, **told}), media_type="application/json")
 
     async def metrics(request: Request) -> Response:
         state.metrics.ready.set(state.served is not None and not state.draining)
@@ -87,6 +86,14 @@ def create(state: State, *, lifespan: Lifespan | None = None, capture: Capture |
     app.add_exception_handler(Problem, refusals.on_problem)
     app.add_exception_handler(HTTPException, refusals.on_http)
     return app
+
+
+def _dumps(document: dict[str, object]) -> bytes:
+    """Strict JSON of finite numbers, ten times as fast as `encode` writes it."""
+    try:
+        return orjson.dumps(document)
+    except TypeError:  # a warning echoes a lone surrogate, of which there is no UTF-8
+        return encode(document)
 
 
 def _json(document: dict[str, object]) -> Response:

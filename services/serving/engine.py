@@ -11,17 +11,21 @@ import asyncio
 import os
 import re
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime
+from functools import partial
 from typing import Protocol
 
+import orjson
+
+from models.predictor import Outputs
 from services.logs import log
 from services.problems import Problem, render
 from services.replayed import PREFIX
 from services.serving import hot_answers
+from services.serving.answer import Computed, compute
 from services.serving.batching import Batcher
 from services.serving.capture import Capture
-from services.serving.hot_answers import Table
 from services.serving.hot_rows import RowReader
 from services.serving.loader import Served
 from services.serving.metrics import Outcome
@@ -34,6 +38,9 @@ MOST_ROWS = 128
 
 _REQUEST_ID = re.compile(rb"[A-Za-z0-9._:-]{1,128}")
 _REPLAYED = PREFIX.encode()
+
+
+Remember = Callable[[Sequence[str], Outputs], object]
 
 
 class Connection(Protocol):
@@ -69,8 +76,14 @@ class Held:
 class Engine:
     """One per process. Closed until `open` is called with the model."""
 
-    def __init__(self, state: State, capture: Capture | None) -> None:
+    def __init__(self, state: State, capture: Capture | None, remember: Remember | None = None) -> None:
+        """Closed.
+
+        Args:
+            remember: is told of every batch: the ids of the requests that were answered, a row each in the outputs.
+        """
         self._state = state
+        self._remember = remember
         self._capture = capture
         self._ids = _ids()
         self._most_bytes = -1
@@ -83,11 +96,10 @@ class Engine:
         """Begins to answer. To be called on the event loop."""
         features = served.bundle.features
         self._read = RowReader(features).read
-        self._fragment = hot_answers.fragment(served.bundle.manifest)
-        self._batcher: Batcher[Held, Table] = Batcher(
+        self._batcher: Batcher[Held, Computed] = Batcher(
             n_features=len(features),
             most_rows=MOST_ROWS,
-            run=hot_answers.run(served.predictor),
+            run=partial(compute, served),
             finish=self._finish,
             fail=self._fail,
             call_soon=loop.call_soon,
@@ -151,36 +163,38 @@ class Engine:
         own = [(b"x-request-id", request_id), (b"mainline-digest", self._state.settings.digest.encode())]
         return hot_answers.head(problem.status, [*headers, *answer.raw_headers, *own]) + bytes(answer.body)
 
-    def _finish(self, jobs: Sequence[tuple[Held, int]], table: Table) -> None:
+    def _finish(self, jobs: Sequence[tuple[Held, int]], computed: Computed) -> None:
         """Answers what was run together, in the order of arrival."""
         state, capture = self._state, self._capture
         now, at = time.perf_counter(), datetime.now(UTC)
         stamp = at.isoformat()
         earliest = now - state.settings.request_seconds
-        observe = state.metrics.seconds.observe
+        observe, dumps = state.metrics.seconds.observe, orjson.dumps
         state.last_request = time.monotonic()
         self._end(len(jobs))
-        n_answered = 0
+        lost, predictions = computed.lost, computed.predictions
+        answered: list[int] = []
+        ids: list[str] = []
         lines: list[bytes] = []
         for held, index in jobs:
             connection = held.connection
-            if held.begun < earliest:
-                connection.hand_over(held, late=True)
-                continue
             # What would be answered out of turn goes the long way too, behind the one before it.
-            prediction = None if connection.behind else self._fragment(table, index)
-            if prediction is None:
-                connection.hand_over(held)
+            if held.begun < earliest or index in lost or connection.behind:
+                connection.hand_over(held, late=held.begun < earliest)
                 continue
+            prediction = dumps(predictions[index])
             connection.answer(held.request_id, prediction)
-            n_answered += 1
+            answered.append(index)
+            ids.append(held.request_id.decode())
             observe(now - held.begun)
             if capture is not None and capture.wants():
                 lines.append(capture.line(stamp, held.request_id, held.body, held.row, prediction))
-        state.metrics.requests[Outcome.ANSWERED].inc(n_answered)
-        state.metrics.rows.inc(n_answered)
+        state.metrics.requests[Outcome.ANSWERED].inc(len(answered))
+        state.metrics.rows.inc(len(answered))
         if lines and capture is not None:
             capture.offer_lines(at, lines)
+        if self._remember is not None and answered:
+            self._remember(ids, {name: values[answered] for name, values in computed.outputs.items()})
 
     def _end(self, n_requests: int) -> None:
         self._state.in_flight -= n_requests

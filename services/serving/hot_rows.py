@@ -14,9 +14,8 @@ import orjson
 
 from models.cells import Odd, Refused, compile_column
 from models.feature import Feature
+from services.serving.answer import EXACT
 
-# Beyond it a double is not exact, and orjson makes doubles of integers that the standard library would keep.
-_EXACT = 2.0**53
 # Bodies with null or without it, 1 as well as 1.0: a model sees a handful of patterns, an attacker makes many.
 _MOST_PATTERNS = 256
 
@@ -36,8 +35,8 @@ class RowReader:
         self._values = itemgetter(*names) if len(names) > 1 else lambda row: (row[names[0]],)
         self._cells = [column.cell for column in columns]
         self._numeric = all(feature.dtype in ("float", "integer") for feature in features)
-        self._lows = [max(column.low, -_EXACT) for column in columns]
-        self._highs = [min(column.high, _EXACT) for column in columns]
+        self._lows = [max(column.low, -EXACT) for column in columns]
+        self._highs = [min(column.high, EXACT) for column in columns]
         self._integers = [feature.dtype == "integer" for feature in features]
         self._any_integer = any(self._integers)
         self._pack = struct.Struct(f"{self._n_features}f").pack
@@ -71,7 +70,7 @@ class RowReader:
 
     def _by_cell(self, row: dict[str, Any], values: Sequence[Any]) -> Plain | None:
         for value in values:
-            if type(value) in (int, float) and not -_EXACT < value < _EXACT:
+            if type(value) in (int, float) and not -EXACT < value < EXACT:
                 return None
         try:
             numbers = [cell(value) for cell, value in zip(self._cells, values, strict=True)]

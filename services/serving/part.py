@@ -14,6 +14,8 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+import orjson
+
 from services.serving.settings import Settings
 
 FORMAT = 1
@@ -126,7 +128,11 @@ def _lines(captured: Captured, masked: Collection[str]) -> Iterator[bytes]:
         if index % _BREATH_ROWS == _BREATH_ROWS - 1:
             time.sleep(0)
         told = {**head, "row": index, "features": _open(row, masked), "prediction": prediction}
-        yield json.dumps(told).encode() + b"\n"
+        try:
+            text = orjson.dumps(told)
+        except TypeError:  # an integer of more than 64 bits, or a lone surrogate
+            text = json.dumps(told).encode()
+        yield text + b"\n"
 
 
 def _open(row: Mapping[str, object], masked: Collection[str]) -> Mapping[str, object]:
