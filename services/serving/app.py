@@ -55,7 +55,7 @@ def create(state: State, *, lifespan: Lifespan | None = None, capture: Capture |
         if not is_replayed(request_id):
             state.metrics.rows.inc(len(answered.rows))
             if capture is not None:
-                capture.offer(request_id, answered.rows, answered.predictions, body_bytes=len(raw))
+                capture.offer(request_id, answered.rows, answered.predictions, body_bytes=len(raw), body=raw)
         told = {"predictions": answered.predictions, "warnings": warnings(answered.warnings)}
         return Response(_dumps({**identity, "request_id": request_id, **told}), media_type="application/json")
 

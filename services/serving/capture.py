@@ -6,6 +6,7 @@ that fails or hangs costs rows of the log, never an answer.
 
 import random
 import threading
+import time
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
@@ -22,6 +23,8 @@ from services.serving.settings import Settings
 MAX_WAITING_BYTES = 48 * 2**20
 # After draining, the pod's grace period leaves 5 s to flush (manifests/serving/rollout.yaml).
 CLOSE_SECONDS = 5.0
+# Of a core, for the thread that writes: what comes faster than it packs is dropped and counted.
+WRITER_SHARE = 0.25
 _LINES_BYTES = 400  # of what holds a batch's lines, by tracemalloc
 
 Write = Callable[[str, bytes], object]
@@ -43,6 +46,7 @@ class Capture:
         self._writing: list[Captured | Lines] = []
         self._due = threading.Event()
         self._ended = False
+        self._used = 0.0  # seconds of a processor that the thread had used at its last breath
         self._thread = threading.Thread(target=self._run, name="capture", daemon=True)
 
     def start(self, masked: Iterable[str] = ()) -> None:
@@ -57,12 +61,13 @@ class Capture:
         predictions: Sequence[Mapping[str, object]],
         *,
         body_bytes: int,
+        body: bytes = b"",
     ) -> None:
         """Takes a request, drops it, or passes it over where the sample does not want it. Never blocks on I/O."""
         if not self.wants():
             return
         size = part.size(rows, predictions, body_bytes)
-        self._put(Captured(datetime.now(UTC), request_id, rows, predictions, size))
+        self._put(Captured(datetime.now(UTC), request_id, rows, predictions, size, body))
 
     def _put(self, captured: Captured | Lines) -> None:
         with self._lock:
@@ -85,7 +90,7 @@ class Capture:
         if self._masked:
             body = orjson.dumps({name: value for name, value in row.items() if name not in self._masked})
         elif b"\n" in body or b"\r" in body:
-            body = orjson.dumps(row)
+            body = body.translate(None, b"\r\n")  # no string of JSON has any
         return part.line(at, request_id, body, prediction)
 
     def offer_lines(self, at: datetime, lines: Sequence[bytes]) -> None:
@@ -123,13 +128,20 @@ class Capture:
         while not self._ended:
             self._due.wait(self._settings.capture_flush_seconds)
             self._due.clear()
+            self._used = time.thread_time()
             self.flush()
         self.flush()
+
+    def _breathe(self) -> None:
+        """Lets others run, so long that this thread has a share of the core at most; at the end only as they ask."""
+        used = time.thread_time() - self._used
+        time.sleep(0 if self._ended else used * (1 / WRITER_SHARE - 1))
+        self._used = time.thread_time()
 
     def _write_part(self, hour: str, requests: list[Captured | Lines]) -> None:
         newest = max(captured.at for captured in requests)
         try:
-            data = part.encode(self._settings, requests, self._masked)
+            data = part.encode(self._settings, requests, self._masked, self._breathe)
             self._write(part.address(self._settings, hour, newest), data)
         except Exception as err:  # noqa: BLE001  (whatever a store raises; counted and logged)
             log.error("capture part dropped", extra={"requests": _requests(requests), "reason": type(err).__name__})

@@ -9,12 +9,12 @@ import json
 import socket
 import time
 import uuid
-import zlib
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
 import orjson
+from isal import isal_zlib
 
 from services.serving.settings import Settings
 
@@ -24,7 +24,8 @@ FORMAT = 1
 _BREATH_ROWS = 32
 _PIECE_BYTES = 65_536
 _GZIP = 31  # zlib's largest window, with gzip's header
-_LEVEL = 5
+# Of rows of 30 numbers zlib's level 5 leaves 21 % at 49 MB/s, its level 1 26 % at 120, this 24 % at 330.
+_LEVEL = 3
 
 
 @dataclass(frozen=True)
@@ -33,6 +34,7 @@ class Captured:
 
     Attributes:
         n_bytes: about what it takes in memory, rather more than less.
+        body: what held the rows, where they may be copied from it.
     """
 
     at: datetime
@@ -40,6 +42,7 @@ class Captured:
     rows: Sequence[Mapping[str, object]]
     predictions: Sequence[Mapping[str, object]]
     n_bytes: int
+    body: bytes = b""
     n_requests: int = 1
 
     @property
@@ -70,7 +73,7 @@ class Lines:
 
 def line(at: str, request_id: bytes, features: bytes, prediction: bytes) -> bytes:
     """A row's line from parts that are JSON already, and have no line break."""
-    return b'{"time": "%b", "request_id": "%b", "row": 0, "features": %b, "prediction": %b}\n' % (
+    return b'{"time":"%b","request_id":"%b","row":0,"features":%b,"prediction":%b}\n' % (
         at.encode(),
         request_id,
         features,
@@ -95,8 +98,17 @@ def address(settings: Settings, hour: str, newest: datetime) -> str:
     return f"{settings.capture_uri.rstrip('/')}/{folder}/{name}"
 
 
-def encode(settings: Settings, requests: Sequence[Captured | Lines], masked: Collection[str]) -> bytes:
-    """A part's bytes. Values of `masked` features are left out, and the header names them."""
+def encode(
+    settings: Settings,
+    requests: Sequence[Captured | Lines],
+    masked: Collection[str],
+    breathe: Callable[[], object] = lambda: time.sleep(0),
+) -> bytes:
+    """A part's bytes. Values of `masked` features are left out, and the header names them.
+
+    Args:
+        breathe: called every few rows, to let others have the interpreter and the core.
+    """
     header = {
         "capture": FORMAT,
         "model": settings.model,
@@ -107,32 +119,46 @@ def encode(settings: Settings, requests: Sequence[Captured | Lines], masked: Col
         "pod": socket.gethostname(),
         "masked": sorted(masked),
     }
-    packer = zlib.compressobj(_LEVEL, wbits=_GZIP)
+    packer = isal_zlib.compressobj(_LEVEL, wbits=_GZIP)
     packed = [packer.compress(json.dumps(header).encode() + b"\n")]
     ready: list[bytes] = []  # few large pieces: the packer lets others have the interpreter while it packs one
     n_ready = 0
     for captured in requests:
-        for text in [captured.text] if isinstance(captured, Lines) else _lines(captured, masked):
+        for text in [captured.text] if isinstance(captured, Lines) else _lines(captured, masked, breathe):
             ready.append(text)
             n_ready += len(text)
             if n_ready >= _PIECE_BYTES:
                 packed.append(packer.compress(b"".join(ready)))
                 ready, n_ready = [], 0
+                breathe()
     packed += [packer.compress(b"".join(ready)), packer.flush()]
     return b"".join(packed)
 
 
-def _lines(captured: Captured, masked: Collection[str]) -> Iterator[bytes]:
-    head = {"time": captured.at.isoformat(), "request_id": captured.request_id}
-    for index, (row, prediction) in enumerate(zip(captured.rows, captured.predictions, strict=True)):
+def _lines(captured: Captured, masked: Collection[str], breathe: Callable[[], object]) -> Iterator[bytes]:
+    copied = None if masked else rows_in(captured.body, len(captured.rows))
+    head = orjson.dumps({"time": captured.at.isoformat(), "request_id": captured.request_id})[:-1]
+    for index, prediction in enumerate(captured.predictions):
         if index % _BREATH_ROWS == _BREATH_ROWS - 1:
-            time.sleep(0)
-        told = {**head, "row": index, "features": _open(row, masked), "prediction": prediction}
-        try:
-            text = orjson.dumps(told)
-        except TypeError:  # an integer of more than 64 bits, or a lone surrogate
-            text = json.dumps(told).encode()
-        yield text + b"\n"
+            breathe()
+        features = copied[index] if copied else _dumps(_open(captured.rows[index], masked))
+        yield b'%b,"row":%d,"features":%b,"prediction":%b}\n' % (head, index, features, _dumps(prediction))
+
+
+def rows_in(body: bytes, n_rows: int) -> list[bytes] | None:
+    """The rows' own text in `{"instances": [row, ...]}` without line breaks, or None where it is not plain to see."""
+    # Rows are flat: with a bracket in a name or a string there are more of them.
+    if not body.count(b"{") == body.count(b"}") == n_rows + 1 or b"\\" in body:
+        return None
+    inner = body[body.index(b"[") + 1 : body.rindex(b"]")].translate(None, b"\r\n")
+    return [text[text.index(b"{") :] + b"}" for text in inner.split(b"}")[:-1]]
+
+
+def _dumps(value: object) -> bytes:
+    try:
+        return orjson.dumps(value)
+    except TypeError:  # an integer of more than 64 bits, or a lone surrogate
+        return json.dumps(value).encode()
 
 
 def _open(row: Mapping[str, object], masked: Collection[str]) -> Mapping[str, object]:

@@ -13,6 +13,7 @@ from typing import cast
 
 import uvicorn
 from starlette.applications import Starlette
+from starlette.types import ASGIApp
 
 from models.errors import MainlineError
 from models.store import write_bytes
@@ -90,28 +91,31 @@ def run(settings: Settings) -> int:
             capture.close()
 
     engine = Engine(state, capture)
-    server = Server(
-        uvicorn.Config(
-            create(state, lifespan=lifespan, capture=capture),
-            http=cast(
-                "type[asyncio.Protocol]", partial(HotProtocol, engine=engine, head_seconds=settings.body_seconds)
-            ),
-            ws="none",
-            host=settings.host,
-            port=settings.port,
-            log_config=None,
-            access_log=False,
-            server_header=False,
-            proxy_headers=False,
-            timeout_keep_alive=KEEP_ALIVE_SECONDS,
-            # Whole seconds in uvicorn's signature.
-            timeout_graceful_shutdown=max(1, round(settings.grace_seconds)),
-        ),
-        state,
-    )
+    server = Server(config(state, create(state, lifespan=lifespan, capture=capture), engine), state)
     server.run()
     log.info("ended", extra={"failure": state.failure} if state.failure else {})
     return 1 if state.failure else 0
+
+
+def config(state: State, app: ASGIApp, engine: Engine) -> uvicorn.Config:
+    """How uvicorn serves `app`, and `engine` before it."""
+    settings = state.settings
+    protocol = partial(HotProtocol, engine=engine, head_seconds=settings.body_seconds)
+    return uvicorn.Config(
+        app,
+        host=settings.host,
+        port=settings.port,
+        http=cast("type[asyncio.Protocol]", protocol),
+        loop="uvloop",
+        ws="none",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        proxy_headers=False,
+        timeout_keep_alive=KEEP_ALIVE_SECONDS,
+        # Whole seconds in uvicorn's signature.
+        timeout_graceful_shutdown=max(1, round(settings.grace_seconds)),
+    )
 
 
 def _load(
