@@ -64,9 +64,11 @@ class Edge:
 
         begun = time.perf_counter()
         self._begin()
-        deadline = Deadline(receive, self._state.settings.request_seconds, missed)
         if scope["state"].get("late"):  # it waited elsewhere (`engine`)
-            missed()
+            self._end(reply.request_id, Outcome.FAILED)
+            await self._refuse_late(receive, reply)
+            return
+        deadline = Deadline(receive, self._state.settings.request_seconds, missed)
         try:
             await self._answer(scope, deadline.receive, reply)
         except asyncio.CancelledError:

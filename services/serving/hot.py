@@ -72,10 +72,10 @@ class HotProtocol(HttpToolsProtocol):
 
     def data_received(self, data: bytes) -> None:
         self._heard = self.loop.time()
-        began_before = self._in_head
+        begun = self.headers if self._in_head else None
         super().data_received(data)
         if self._in_head or self._held is not None:
-            self._wait_for_more(len(data) if began_before else 0)
+            self._wait_for_more(len(data) if self.headers is begun else 0)
 
     def eof_received(self) -> None:
         self._settle()  # half-closed: what was asked in full is answered before the connection closes
