@@ -59,8 +59,8 @@ class Manifest(Declared):
     files: dict[Name, FileEntry] = Field(default_factory=dict)
 
     @classmethod
-    def of(cls, spec: ModelSpec, *, lineage: Lineage, libraries: dict[str, str]) -> Self:
-        """The manifest of a model trained from `spec`."""
+    def of(cls, spec: ModelSpec, *, lineage: Lineage, libraries: dict[str, str], chunk_rows: int | None = None) -> Self:
+        """The manifest of a model trained from `spec`, whose graph is fastest by so many rows at once."""
         unit = spec.target.unit
         if spec.task == "classification":
             outputs: tuple[Output, ...] = (Output(name="probabilities"),)
@@ -74,7 +74,7 @@ class Manifest(Declared):
             classes=spec.classes,
             lineage=lineage,
             libraries=libraries,
-            serving=spec.serving,
+            serving=spec.serving.model_copy(update={"chunk_rows": spec.serving.chunk_rows or chunk_rows}),
         )
 
 

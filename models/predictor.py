@@ -34,6 +34,7 @@ class Predictor:
             self._session = ort.InferenceSession(bundle.read(MODEL), options, providers=["CPUExecutionProvider"])
         except Exception as err:  # the runtime's errors share no other base class
             raise NotABundle(f"{bundle.folder / MODEL}: cannot be loaded ({err}); export the model again") from err
+        self._chunk = bundle.manifest.serving.chunk_rows
         self._names = [output.name for output in bundle.manifest.outputs]
         self._check_signature()
 
@@ -43,7 +44,12 @@ class Predictor:
         Args:
             matrix: (n, n_features) float32 from `models.rows`.
         """
-        found = self._session.run(self._names, {INPUT: matrix})
+        if self._chunk is None or len(matrix) <= self._chunk:
+            found = self._session.run(self._names, {INPUT: matrix})
+        else:
+            starts = range(0, len(matrix), self._chunk)
+            parts = [self._session.run(self._names, {INPUT: matrix[at : at + self._chunk]}) for at in starts]
+            found = [np.concatenate(column) for column in zip(*parts, strict=True)]
         return {
             name: values if name == "probabilities" else values.reshape(-1)
             for name, values in zip(self._names, found, strict=True)

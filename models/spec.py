@@ -69,10 +69,15 @@ class Training(Declared):
 
 
 class Serving(Declared):
-    """Limits of one request."""
+    """Limits of one request, and how many rows the graph takes at once where more are asked.
+
+    Without `chunk_rows` in the declaration it is measured when the model is exported; without it in a bundle, the graph
+    takes all rows. It is left out where there is none, so that older code reads the bundle too.
+    """
 
     max_rows: Count = 1024
     max_body_bytes: Count = 1_048_576
+    chunk_rows: Count | None = Field(default=None, exclude_if=lambda rows: rows is None)
 
 
 class ModelSpec(Declared):

@@ -1,7 +1,7 @@
 """From a commit's code and data to a bundle: split, fit, calibrate, export, compare with the estimator, write.
 
 The same commit, data, parameters and run give the same digest: nothing that only the clock or the machine's load knows
-goes into the bundle; timings stand in training.json beside it.
+goes into the bundle, but for one coarse choice (`chunk`); timings stand in training.json beside it.
 """
 
 import importlib.metadata
@@ -26,6 +26,7 @@ from pipelines import export as exporting
 from pipelines import graph
 from pipelines.bundle_files import background, golden, held_out, reference
 from pipelines.checkpoint import Checkpoint, key_of
+from pipelines.chunk import best_chunk
 from pipelines.conformal import conformal_constant
 from pipelines.errors import ConfigError, TrainingFailed
 from pipelines.jsonfile import write_json
@@ -174,7 +175,8 @@ def _write(folder: Path, table: Table, rows: Rows, graph_bytes: bytes, origin: O
         workflow=origin.workflow,
         training_image=origin.image,
     )
-    manifest = bundles.Manifest.of(spec, lineage=lineage, libraries=libraries())
+    chunk_rows = best_chunk(graph_bytes, training)
+    manifest = bundles.Manifest.of(spec, lineage=lineage, libraries=libraries(), chunk_rows=chunk_rows)
     predict = partial(graph.run, graph_bytes)
     files: dict[str, bytes | Path] = {
         bundles.MODEL: graph_bytes,

@@ -40,6 +40,24 @@ def test_classification_answers_with_class_and_probabilities(flower_bundle: Path
     assert sum(answer["probabilities"].values()) == pytest.approx(1)
 
 
+@pytest.mark.parametrize("chunk_rows", [1, 2, 3, 7, 100])
+def test_rows_that_run_in_chunks_get_the_same_answers(bundle: Path, row: dict[str, Any], chunk_rows: int) -> None:
+    whole = Predictor(open_bundle(bundle, None))
+    rows = encode([{**row, "area": float(number)} for number in range(40, 47)], whole.bundle.features).matrix
+    manifest = whole.bundle.manifest
+    serving = manifest.serving.model_copy(update={"chunk_rows": chunk_rows})
+    files: dict[str, bytes | Path] = {name: whole.bundle.read(name) for name in manifest.files}
+    write(bundle, manifest.model_copy(update={"serving": serving}), files)
+    chunked = Predictor(open_bundle(bundle, None))
+    assert chunked.bundle.manifest.serving.chunk_rows == chunk_rows
+    expected, found = whole.predict(rows), chunked.predict(rows)
+    assert all(np.array_equal(found[name], values) for name, values in expected.items())
+
+
+def test_bundle_without_chunks_says_nothing_of_them(bundle: Path) -> None:
+    assert b"chunk_rows" not in (bundle / "bundle.json").read_bytes()
+
+
 def test_graph_that_answers_otherwise_fails_its_self_test(bundle: Path, steep_graph: bytes) -> None:
     predictor = Predictor(open_bundle(_with(bundle, "model.onnx", steep_graph), None))
     with pytest.raises(SelfTestFailed, match=r"golden row .* must be .* within"):
