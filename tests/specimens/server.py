@@ -11,13 +11,15 @@ import threading
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from fastapi import FastAPI
+from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from services.serving import __main__ as pod
 from services.serving import server
 from services.serving.app import create
+from services.serving.engine import Engine
+from services.serving.loader import Served
 
 SLOW_SECONDS = 0.3
 LEAK_BYTES = 512 * 1024  # a request; at 5 requests/s this is 150 MB a minute
@@ -45,6 +47,13 @@ class Faulty:
             if asyncio.iscoroutine(happens):
                 await happens
         await self._app(scope, receive, send)
+
+
+class Shut(Engine):
+    """No hot path: it would answer before the application, and its fault, had heard of a request."""
+
+    def open(self, served: Served, loop: asyncio.AbstractEventLoop) -> None:
+        pass
 
 
 class BrokenError(RuntimeError):
@@ -111,12 +120,13 @@ def main() -> int:
     elif name in FAULTS:
         fault = FAULTS[name]()
 
-        def faulty(*arguments: Any, **named: Any) -> FastAPI:
+        def faulty(*arguments: Any, **named: Any) -> Starlette:
             app = create(*arguments, **named)
             app.user_middleware.append(Middleware(Faulty, fault=fault))
             return app
 
         vars(server)["create"] = faulty
+        vars(server)["Engine"] = Shut
     else:
         sys.stderr.write(f"SPECIMEN: got {name!r}, must be one of {', '.join([*FAULTS, NEVER_READY])}\n")
         return 2
