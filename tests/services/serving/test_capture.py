@@ -13,16 +13,20 @@ import threading
 import time
 import tracemalloc
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from models.store import write_bytes
+from services.drift.parts import read_part
 from services.serving import capture as module
 from services.serving.capture import Capture
 from services.serving.metrics import Metrics
-from services.serving.part import size
+from services.serving.part import rows_in, size
 from services.serving.settings import Settings
 
 SETTINGS = Settings("house", "7", "s3://b/house", "sha256:" + "a" * 64, Path("/nowhere"), pod_template_hash="5d8f")
@@ -93,6 +97,68 @@ def test_masked_values_are_not_in_the_part() -> None:
     header, line = [json.loads(line) for line in written[0].splitlines()]
     assert (header["masked"], line["features"]) == (["street"], {"age": 1})
     assert b"Elm" not in written[0]
+
+
+@pytest.mark.parametrize("masked", [[], ["street"]])
+def test_ready_lines_are_read_as_offered_rows_are(masked: list[str]) -> None:
+    written: list[bytes] = []
+    capture, metrics = _capture(lambda uri, data: written.append(data))
+    capture.start(masked)
+    row = {"age": 1.5, "street": "\u00e9lm"}
+    at = datetime.now(UTC)
+    bodies = [json.dumps(row, indent=1).encode(), json.dumps(row, ensure_ascii=False).encode()]
+    line = functools.partial(capture.line, at.isoformat(), prediction=b'{"prediction":2.5}')
+    capture.offer_lines(at, [line(b"r%d" % number, body, row) for number, body in enumerate(bodies)])
+    capture.offer("r2", [row], [{"prediction": 2.5}], body_bytes=10)
+    capture.close()
+    read = read_part(written[0], max_bytes=10_000, max_rows=10)
+    kept = {name: value for name, value in row.items() if name not in masked}
+    assert (read.problems, [(row.key, row.features, row.prediction) for row in read.rows]) == (
+        [],
+        [((f"r{number}", 0), kept, {"prediction": 2.5}) for number in range(3)],
+    )
+    assert abs(read.rows[0].time - at) < timedelta(milliseconds=1)
+    assert (_value(metrics, "mainline_captured_total"), _value(metrics, "mainline_captured_rows_total")) == (3, 3)
+
+
+def test_ready_lines_that_do_not_fit_are_dropped_and_counted(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "MAX_WAITING_BYTES", 2_000)
+    capture, metrics = _capture(lambda uri, data: None)
+    for _ in range(3):
+        capture.offer_lines(datetime.now(UTC), [b"x" * 50] * 10)
+    assert [_value(metrics, f"mainline_capture_dropped{what}_total") for what in ("", "_rows")] == [10, 10]
+
+
+TEXT = st.text(max_size=6) | st.sampled_from(["{", "}", "[", "]", "},{", "\\", '"', "\n"])
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    rows=st.lists(st.dictionaries(TEXT, TEXT | st.floats(-9, 9) | st.none(), max_size=3), min_size=1, max_size=5),
+    indent=st.sampled_from([None, 2]),
+    ascii_only=st.booleans(),
+)
+def test_rows_copied_from_a_body_are_its_rows(
+    rows: list[dict[str, object]], indent: int | None, ascii_only: bool
+) -> None:
+    body = json.dumps({"instances": rows}, indent=indent, ensure_ascii=ascii_only).encode()
+    copied = rows_in(body, len(rows))
+    if copied is not None:
+        assert [json.loads(text) for text in copied] == rows
+        assert all(b"\n" not in text for text in copied)
+    else:
+        assert b"\\" in body or set("{}") & set(
+            "".join(str(part) for row in rows for cell in row.items() for part in cell)
+        )
+
+
+@pytest.mark.parametrize("value", [10**30, "\ud800"])
+def test_value_beyond_the_fast_writer_is_written(value: object) -> None:
+    written: list[bytes] = []
+    capture, _ = _capture(lambda uri, data: written.append(data))
+    capture.offer("r", [{"a": value}], [{"prediction": 1.0}], body_bytes=10)
+    capture.flush()
+    assert json.loads(gzip.decompress(written[0]).splitlines()[1])["features"] == {"a": value}
 
 
 SHAPES = [(1, 1), (4, 1), (64, 1), (784, 1), (4, 100), (64, 100)]

@@ -8,6 +8,7 @@ import struct
 import threading
 import time
 from collections.abc import Iterator
+from functools import partial
 from itertools import pairwise
 from typing import Any
 
@@ -343,7 +344,7 @@ def test_hot_answers_are_captured_as_the_frameworks_are(regression: Made) -> Non
     written: dict[bool, list[bytes]] = {True: [], False: []}
     lines: dict[bool, list[Any]] = {}
     for is_hot, parts in written.items():
-        made = Up(regression, hot=is_hot, write=lambda uri, data, parts=parts: parts.append(data))
+        made = Up(regression, hot=is_hot, write=partial(_keep, parts))
         made.ask(request(BODY, ID), n=1)
         made.ask(request(json.dumps(ROW, indent=2).encode(), ID), n=1)
         assert made.capture is not None
@@ -355,6 +356,10 @@ def test_hot_answers_are_captured_as_the_frameworks_are(regression: Made) -> Non
         line.pop("time", None)
     assert lines[True] == lines[False]
     assert len(lines[True]) == 3
+
+
+def _keep(parts: list[bytes], uri: str, data: bytes) -> None:
+    parts.append(data)
 
 
 def test_while_draining_every_answer_asks_to_close(fresh: Up) -> None:

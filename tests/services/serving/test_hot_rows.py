@@ -3,7 +3,6 @@
 import datetime as dt
 import json
 import math
-from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -110,11 +109,11 @@ def test_what_is_read_is_what_the_framework_reads(features: tuple[Feature, ...])
     assert n_read > 10, "the test reads rows"
 
 
-RIGHT = {"age": 41.5, "rooms": 6, "street": None, "zone": "south", "sold": "2008-02-29"}
+RIGHT: dict[str, Any] = {"age": 41.5, "rooms": 6, "street": None, "zone": "south", "sold": "2008-02-29"}
 
 
 @pytest.mark.parametrize("change", [{}, {"rooms": 6.0}, {"age": 0}, {"street": "Grvl"}, {"street": "(missing)"}])
-def test_plain_row_is_read(change: Mapping[str, object]) -> None:
+def test_plain_row_is_read(change: dict[str, Any]) -> None:
     body = json.dumps(RIGHT | change).encode()
     found = RowReader(FEATURES).read(body)
     assert found is not None
