@@ -16,7 +16,7 @@ import orjson
 from services.logs import log
 from services.serving import part
 from services.serving.metrics import Metrics
-from services.serving.part import Captured, Lines
+from services.serving.part import Captured, Packed, Packer
 from services.serving.settings import Settings
 
 # What may wait, counted as memory: a tenth of the pod's 512 MiB, some 25,000 requests of one small row.
@@ -25,7 +25,8 @@ MAX_WAITING_BYTES = 48 * 2**20
 CLOSE_SECONDS = 5.0
 # Of a core, for the thread that writes: what comes faster than it packs is dropped and counted.
 WRITER_SHARE = 0.25
-_LINES_BYTES = 400  # of what holds a batch's lines, by tracemalloc
+# Of packed lines: then they are written, though it is not time yet. A store takes some of this size a second.
+PACKED_BYTES = 2 * 2**20
 
 Write = Callable[[str, bytes], object]
 
@@ -41,9 +42,11 @@ class Capture:
         self._sample = settings.capture_sample
         self._masked: frozenset[str] = frozenset()
         self._lock = threading.Lock()
-        self._waiting: list[Captured | Lines] = []
+        self._packing = threading.Lock()
+        self._packer = Packer()
+        self._waiting: list[Captured | Packed] = []
         self._held_bytes = 0  # of what waits and of what is being written
-        self._writing: list[Captured | Lines] = []
+        self._writing: list[Captured | Packed] = []
         self._due = threading.Event()
         self._ended = False
         self._used = 0.0  # seconds of a processor that the thread had used at its last breath
@@ -69,7 +72,7 @@ class Capture:
         size = part.size(rows, predictions, body_bytes)
         self._put(Captured(datetime.now(UTC), request_id, rows, predictions, size, body))
 
-    def _put(self, captured: Captured | Lines) -> None:
+    def _put(self, captured: Captured | Packed) -> None:
         with self._lock:
             fits = self._held_bytes + captured.n_bytes <= MAX_WAITING_BYTES
             if fits:
@@ -95,8 +98,16 @@ class Capture:
 
     def offer_lines(self, at: datetime, lines: Sequence[bytes]) -> None:
         """Takes requests of one row each, that `wants` wanted, or drops them. Never blocks on I/O."""
-        text = b"".join(lines)
-        self._put(Lines(at, text, len(lines), len(text) + _LINES_BYTES))
+        with self._packing:
+            full = None if self._packer.is_of(at) else self._packer.end()
+            if full is not None:
+                self._packer = Packer()
+            self._packer.add(at, lines)
+            if self._packer.n_bytes >= PACKED_BYTES:
+                full, self._packer = self._packer.end(), Packer()
+        if full is not None:
+            self._put(full)
+            self._due.set()
 
     def close(self) -> None:
         """Writes what waits, and ends; gives up on a store that takes longer than `CLOSE_SECONDS`."""
@@ -113,9 +124,13 @@ class Capture:
 
     def flush(self) -> None:
         """Writes what waits. A part that cannot be written is dropped, counted and logged."""
+        with self._packing:
+            packed, self._packer = self._packer.end(), Packer()
+        if packed is not None:
+            self._put(packed)
         with self._lock:
             self._writing, self._waiting = self._waiting, []
-        hours: dict[str, list[Captured | Lines]] = defaultdict(list)
+        hours: dict[str, list[Captured | Packed]] = defaultdict(list)
         for captured in self._writing:
             hours[captured.at.strftime("%Y-%m-%dT%H")].append(captured)
         for hour, requests in hours.items():
@@ -138,7 +153,7 @@ class Capture:
         time.sleep(0 if self._ended else used * (1 / WRITER_SHARE - 1))
         self._used = time.thread_time()
 
-    def _write_part(self, hour: str, requests: list[Captured | Lines]) -> None:
+    def _write_part(self, hour: str, requests: list[Captured | Packed]) -> None:
         newest = max(captured.at for captured in requests)
         try:
             data = part.encode(self._settings, requests, self._masked, self._breathe)
@@ -150,14 +165,14 @@ class Capture:
             self._metrics.captured.inc(_requests(requests))
             self._metrics.captured_rows.inc(_rows(requests))
 
-    def _drop(self, requests: Sequence[Captured | Lines]) -> None:
+    def _drop(self, requests: Sequence[Captured | Packed]) -> None:
         self._metrics.capture_dropped.inc(_requests(requests))
         self._metrics.capture_dropped_rows.inc(_rows(requests))
 
 
-def _rows(requests: Sequence[Captured | Lines]) -> int:
+def _rows(requests: Sequence[Captured | Packed]) -> int:
     return sum(captured.n_rows for captured in requests)
 
 
-def _requests(requests: Sequence[Captured | Lines]) -> int:
+def _requests(requests: Sequence[Captured | Packed]) -> int:
     return sum(captured.n_requests for captured in requests)

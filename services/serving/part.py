@@ -52,23 +52,62 @@ class Captured:
 
 
 @dataclass(frozen=True)
-class Lines:
-    """Answered requests of one row each, as lines that are ready to be written.
+class Packed:
+    """Answered requests of one row each, their lines packed already.
 
     Attributes:
         at: of the newest.
-        n_bytes: about what they take in memory.
     """
 
     at: datetime
-    text: bytes
+    data: bytes
     n_requests: int
-    n_bytes: int
+
+    @property
+    def n_bytes(self) -> int:
+        """What it takes in memory, but for a few bytes."""
+        return len(self.data)
 
     @property
     def n_rows(self) -> int:
         """One a request."""
         return self.n_requests
+
+
+class Packer:
+    """Packs lines as they come, so that they wait in a tenth of their room. A part may hold several such streams."""
+
+    def __init__(self) -> None:
+        self._stream = isal_zlib.compressobj(_LEVEL, wbits=_GZIP)
+        self._data: list[bytes] = []
+        self._ready: list[bytes] = []
+        self._n_ready = 0
+        self._at: datetime | None = None
+        self._n_requests = 0
+        self.n_bytes = 0
+
+    def add(self, at: datetime, lines: Sequence[bytes]) -> None:
+        """Takes lines of one time, a request each."""
+        self._at = at
+        self._n_requests += len(lines)
+        text = b"".join(lines)
+        self._ready.append(text)
+        self._n_ready += len(text)
+        if self._n_ready >= _PIECE_BYTES:  # one call costs as much as packing some lines
+            self._data.append(self._stream.compress(b"".join(self._ready)))
+            self._ready, self._n_ready = [], 0
+            self.n_bytes += len(self._data[-1])
+
+    def is_of(self, at: datetime) -> bool:
+        """Whether what it holds happened in the hour of `at`, as all of a part does."""
+        return self._at is None or (self._at.hour, self._at.date()) == (at.hour, at.date())
+
+    def end(self) -> Packed | None:
+        """Everything, or None where there was nothing. To be called last."""
+        if self._at is None:
+            return None
+        last = [self._stream.compress(b"".join(self._ready)), self._stream.flush()]
+        return Packed(self._at, b"".join([*self._data, *last]), self._n_requests)
 
 
 def line(at: str, request_id: bytes, features: bytes, prediction: bytes) -> bytes:
@@ -100,7 +139,7 @@ def address(settings: Settings, hour: str, newest: datetime) -> str:
 
 def encode(
     settings: Settings,
-    requests: Sequence[Captured | Lines],
+    requests: Sequence[Captured | Packed],
     masked: Collection[str],
     breathe: Callable[[], object] = lambda: time.sleep(0),
 ) -> bytes:
@@ -124,7 +163,7 @@ def encode(
     ready: list[bytes] = []  # few large pieces: the packer lets others have the interpreter while it packs one
     n_ready = 0
     for captured in requests:
-        for text in [captured.text] if isinstance(captured, Lines) else _lines(captured, masked, breathe):
+        for text in _lines(captured, masked, breathe) if isinstance(captured, Captured) else ():
             ready.append(text)
             n_ready += len(text)
             if n_ready >= _PIECE_BYTES:
@@ -132,6 +171,7 @@ def encode(
                 ready, n_ready = [], 0
                 breathe()
     packed += [packer.compress(b"".join(ready)), packer.flush()]
+    packed += [captured.data for captured in requests if isinstance(captured, Packed)]
     return b"".join(packed)
 
 
