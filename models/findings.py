@@ -56,6 +56,7 @@ class Findings:
     def __init__(self) -> None:
         self._refused: list[RowProblem] = []
         self._odd: list[RowProblem] = []
+        self._more_refused = self._more_odd = 0
 
     def ask(self, column: Column, row: int, value: Any) -> float:
         """The number for `value`; a refused one is noted, and NaN stands in for it."""
@@ -73,6 +74,11 @@ class Findings:
         """Note a refusal that no cell found."""
         self._refused.append(problem)
 
+    def more(self, *, refused: int, odd: int) -> None:
+        """Count what is not told one by one: cells after the first `MAX_PROBLEMS` of their kind."""
+        self._more_refused += refused
+        self._more_odd += odd
+
     def encoded(self, matrix: Matrix) -> Encoded:
         """The result.
 
@@ -80,8 +86,8 @@ class Findings:
             RowsRefused: anything was refused.
         """
         if self._refused:
-            raise RowsRefused(_first(self._refused), len(self._refused))
-        return Encoded(matrix, _first(self._odd), len(self._odd))
+            raise RowsRefused(_first(self._refused), len(self._refused) + self._more_refused)
+        return Encoded(matrix, _first(self._odd), len(self._odd) + self._more_odd)
 
 
 def _first(problems: list[RowProblem]) -> list[RowProblem]:

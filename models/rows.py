@@ -14,9 +14,10 @@ import numpy.typing as npt
 from models.cells import Column, Odd, Refused, compile_column, decode_date, plain, shortest
 from models.declaration import did_you_mean
 from models.feature import Feature
-from models.findings import Encoded, Findings, Matrix, RowProblem, RowsRefused
+from models.findings import MAX_PROBLEMS, Encoded, Findings, Matrix, RowProblem, RowsRefused
+from models.limits import Limits
 
-__all__ = ["Encoded", "Matrix", "RowProblem", "RowsRefused", "decode", "encode", "encode_columns"]
+__all__ = ["Encoded", "Matrix", "RowProblem", "RowsRefused", "decode", "encode", "encode_columns", "encode_matrix"]
 
 _FEW_ROWS = 64  # up to here, going cell by cell beats building columns (measured with 30 features)
 
@@ -73,6 +74,30 @@ def encode_columns(columns: Mapping[str, Any], features: Sequence[Feature]) -> E
         if column.feature.name in columns:
             matrix[:, index] = _encode_column(columns[column.feature.name], column, findings)
     return findings.encoded(matrix)
+
+
+def encode_matrix(values: npt.NDArray[Any], features: Sequence[Feature]) -> Encoded:
+    """An array of numbers as the graph's input, under the rules of `encode`; a hundred times its speed on many rows.
+
+    Args:
+        values: (n_rows, n_features) of integers or floats. NaN means missing. The result may share its memory.
+        features: numbers all, in the order of the columns.
+
+    Raises:
+        RowsRefused: with every problem.
+        ValueError: another number of columns, or a feature that is no number.
+    """
+    compiled, limits = _compiled(features), _limits(features)
+    if values.ndim != 2 or values.shape[1] != len(compiled):
+        raise ValueError(f"values are {values.shape}, must be (n_rows, {len(compiled)})")
+    findings = Findings()
+    refused, odd = limits.wrong(values)
+    for cells in (refused, odd):
+        for row, index in cells[:MAX_PROBLEMS].tolist():
+            findings.ask(compiled[index], row, _scalar(values[row, index]))
+    findings.more(refused=len(refused[MAX_PROBLEMS:]), odd=len(odd[MAX_PROBLEMS:]))
+    with np.errstate(over="ignore"):  # a number beyond float32 is among the refused ones
+        return findings.encoded(values.astype(np.float32, copy=False))
 
 
 def decode(matrix: npt.NDArray[Any], features: Sequence[Feature]) -> list[dict[str, Any]]:
@@ -154,7 +179,13 @@ def _decode_column(numbers: npt.NDArray[Any], feature: Feature) -> Iterable[Any]
     return [None if np.isnan(n) else shortest(n) for n in numbers]
 
 
+def _scalar(value: Any) -> Any:
+    """One number of an array as a caller would write it."""
+    return shortest(value) if value.dtype == np.float32 and np.isfinite(value) else plain(value)
+
+
 _recent: list[tuple[Sequence[Feature], tuple[Column, ...]]] = []
+_recent_limits: list[tuple[tuple[Column, ...], Limits]] = []
 
 
 def _compiled(features: Sequence[Feature]) -> tuple[Column, ...]:
@@ -167,3 +198,15 @@ def _compiled(features: Sequence[Feature]) -> tuple[Column, ...]:
         _recent.insert(0, (features, columns))
         del _recent[8:]  # a process has one model, tests a few
     return columns
+
+
+def _limits(features: Sequence[Feature]) -> Limits:
+    """The same rules for whole arrays, remembered alike."""
+    columns = _compiled(features)
+    for known, limits in _recent_limits:
+        if known is columns:
+            return limits
+    limits = Limits.of(columns)
+    _recent_limits.insert(0, (columns, limits))
+    del _recent_limits[8:]
+    return limits

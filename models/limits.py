@@ -1,0 +1,90 @@
+"""The rules of number features for a whole array at once: which cells are not plainly right. Used by `rows`."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Self
+
+import numpy as np
+import numpy.typing as npt
+
+from models.cells import MAX_FLOAT32, Column
+from models.feature import MAX_EXACT_INTEGER
+
+Cells = npt.NDArray[np.intp]  # (n_cells, 2): row, column
+
+_NONE: Cells = np.empty((0, 2), dtype=np.intp)
+
+# float32 holds each value of these exactly, so that they are compared there: half the memory, and no conversion.
+_NARROW = frozenset("f4 f2 i1 i2 u1 u2".split())
+
+
+@dataclass(frozen=True)
+class Limits:
+    """Ranges of n features.
+
+    Attributes:
+        low, high: (n,) float64, both ends belong to the range.
+        low32, high32: the outermost float32 values within.
+        integers: columns that hold whole numbers, and `whole`, (n,), whether each does.
+        absent: columns that may hold NaN.
+        warns: (n,) whether a value beyond the range is taken with a warning, if its magnitude is at most `most`.
+    """
+
+    low: npt.NDArray[np.float64]
+    high: npt.NDArray[np.float64]
+    low32: npt.NDArray[np.float32]
+    high32: npt.NDArray[np.float32]
+    integers: list[int]
+    absent: list[int]
+    whole: npt.NDArray[np.bool_]
+    warns: npt.NDArray[np.bool_]
+    most: npt.NDArray[np.float64]
+
+    @classmethod
+    def of(cls, columns: Sequence[Column]) -> Self:
+        """The limits that `columns` state.
+
+        Raises:
+            ValueError: one of them is no number.
+        """
+        features = [column.feature for column in columns]
+        others = [feature.name for feature in features if feature.dtype not in ("float", "integer")]
+        if others:
+            raise ValueError(f"{others[0]} is no number: encode columns or rows instead")
+        low = np.array([column.low for column in columns])
+        high = np.array([column.high for column in columns])
+        low32, high32 = low.astype(np.float32), high.astype(np.float32)
+        return cls(
+            low,
+            high,
+            np.where(low32 < low, np.nextafter(low32, np.float32(np.inf)), low32),
+            np.where(high32 > high, np.nextafter(high32, np.float32(-np.inf)), high32),
+            [index for index, feature in enumerate(features) if feature.dtype == "integer"],
+            [index for index, feature in enumerate(features) if feature.missing == "allow"],
+            np.array([feature.dtype == "integer" for feature in features]),
+            np.array([feature.out_of_range == "warn" for feature in features]),
+            np.array([MAX_EXACT_INTEGER if feature.dtype == "integer" else MAX_FLOAT32 for feature in features]),
+        )
+
+    def wrong(self, values: npt.NDArray[Any]) -> tuple[Cells, Cells]:
+        """Cells of (n_rows, n) `values` that are refused, and those that are taken with a warning, in order of rows."""
+        if values.dtype.str[1:] in _NARROW:
+            numbers: npt.NDArray[Any] = values.astype(np.float32, copy=False)
+            right = numbers >= self.low32
+            right &= numbers <= self.high32
+        else:
+            numbers = values.astype(np.float64, copy=False)
+            right = numbers >= self.low
+            right &= numbers <= self.high
+        if self.integers:
+            whole = numbers[:, self.integers]
+            right[:, self.integers] &= whole == np.floor(whole)
+        if right.all():
+            return _NONE, _NONE
+        if self.absent:
+            right[:, self.absent] |= np.isnan(numbers[:, self.absent])
+        cells = np.argwhere(~right)
+        found, columns = numbers[cells[:, 0], cells[:, 1]], cells[:, 1]
+        odd = self.warns[columns] & (np.abs(found) <= self.most[columns])  # NaN and infinity are not
+        odd[odd] &= ~self.whole[columns[odd]] | (found[odd] == np.floor(found[odd]))
+        return cells[~odd], cells[odd]
