@@ -15,7 +15,7 @@ Cells = npt.NDArray[np.intp]  # (n_cells, 2): row, column
 _NONE: Cells = np.empty((0, 2), dtype=np.intp)
 
 # float32 holds each value of these exactly, so that they are compared there: half the memory, and no conversion.
-_NARROW = frozenset("f4 f2 i1 i2 u1 u2".split())
+_NARROW = frozenset(["f4", "f2", "i1", "i2", "u1", "u2"])
 
 
 @dataclass(frozen=True)
