@@ -3,6 +3,7 @@
 import asyncio
 import difflib
 import json
+from collections.abc import Sequence
 from typing import NoReturn
 
 from starlette.requests import Request
@@ -10,14 +11,19 @@ from starlette.requests import Request
 from services.problems import Fault, Kind, Problem
 
 
-async def read(request: Request, *, max_bytes: int, seconds: float) -> bytes:
+async def read(
+    request: Request, *, max_bytes: int, seconds: float, media_types: Sequence[str] = ("application/json",)
+) -> bytes:
     """The body, refused as soon as it is known to be too large: by its announced length, else while it arrives.
+
+    Args:
+        media_types: what may be sent, the usual one first; "" among them: a request may leave it unsaid.
 
     Raises:
         Problem: wrong content type, too large, or slower than `seconds` in all.
         starlette.requests.ClientDisconnect: the caller went away.
     """
-    _check_content_type(request)
+    _check_content_type(request, media_types)
     announced = request.headers.get("content-length", "")
     if announced.isdecimal() and int(announced[:20]) > max_bytes:
         raise _too_large(max_bytes, f"{announced[:20]} bytes announced")
@@ -58,15 +64,15 @@ def parse(body: bytes) -> object:
         _malformed("a number of more than 4300 digits", "numbers fit 32-bit floating point", "send a shorter number")
 
 
-def _check_content_type(request: Request) -> None:
+def _check_content_type(request: Request, media_types: Sequence[str]) -> None:
     given = request.headers.get("content-type", "")
     media, _, parameters = given.partition(";")
     charset = parameters.strip().lower()
-    remedy = "send Content-Type: application/json"
-    if media.strip().lower() != "application/json":
-        near = difflib.get_close_matches(media.strip().lower(), ["application/json"], 1, 0.7)
-        remedy = "did you mean application/json?" if near else remedy
-        fault = Fault("Content-Type", given, "must be application/json", remedy)
+    remedy = f"send Content-Type: {media_types[0]}"
+    if media.strip().lower() not in media_types:
+        near = difflib.get_close_matches(media.strip().lower(), media_types, 1, 0.7)
+        remedy = f"did you mean {near[0]}?" if near and near[0] else remedy
+        fault = Fault("Content-Type", given, f"must be {' or '.join(filter(None, media_types))}", remedy)
     elif charset and charset.replace('"', "") not in ("charset=utf-8", "charset=utf8", "charset=us-ascii"):
         fault = Fault("Content-Type", given, "JSON is UTF-8", "encode the body as UTF-8")
     elif request.headers.get("content-encoding", "identity").strip().lower() != "identity":

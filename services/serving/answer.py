@@ -1,7 +1,7 @@
 """One prediction from a body to the answer's document; no transport. Called by the route of predictions."""
 
 import contextlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import NamedTuple
@@ -78,10 +78,7 @@ def predict(served: Served, rows: Sequence[Mapping[str, object]]) -> Answer:
     try:
         encoded = encode(rows, served.bundle.features)
     except RowsRefused as err:
-        faults = [_fault(problem) for problem in err.problems]
-        first = faults[0]
-        detail = f"{err.n_problems} values were refused; the first: {first.feature}: {first.rule}."
-        raise Problem(Kind.ROWS_REFUSED, detail, faults) from err
+        raise refused(err) from err
     return _answer(served, rows, encoded)
 
 
@@ -94,6 +91,32 @@ def compute(served: Served, matrix: Matrix) -> Computed:
         if not finite.all():
             lost.update(np.flatnonzero(~finite.reshape(len(matrix), -1).all(axis=1)).tolist())
     return Computed(outputs, served.predictor.answers(outputs), lost)
+
+
+def refused(err: RowsRefused) -> Problem:
+    """The refusal of rows that the model's declaration refuses."""
+    faults = [fault(problem) for problem in err.problems]
+    first = faults[0]
+    detail = f"{err.n_problems} values were refused; the first: {first.feature}: {first.rule}."
+    return Problem(Kind.ROWS_REFUSED, detail, faults)
+
+
+def unanswered(rows: Sequence[int], warnings: Iterable[RowProblem]) -> Problem:
+    """The refusal of `rows`, to which the model has no finite answer."""
+    faults = [
+        Fault("prediction", "not finite", "an answer is finite", "send values nearer to the declared ranges", row)
+        for row in rows[:100]
+    ]
+    # A row that the declaration lets pass without a warning is the model's to answer: counted as failed, so that
+    # the gates of a rollout see it. With a value out of its range, the caller can mend it.
+    odd = {warning.row for warning in warnings}
+    status = 422 if all(row in odd for row in rows) else 500
+    return Problem(Kind.NO_FINITE_ANSWER, f"{len(rows)} rows have no finite answer.", faults, status=status)
+
+
+def fault(problem: RowProblem) -> Fault:
+    """A problem of a row, as documents tell it."""
+    return Fault(problem.feature, problem.value, problem.rule, problem.remedy, problem.row)
 
 
 def _predict_many(served: Served, body: bytes) -> Answer:
@@ -114,18 +137,6 @@ def _rows(served: Served, body: bytes) -> list[Mapping[str, object]]:
 
 def _answer(served: Served, rows: Sequence[Mapping[str, object]], encoded: Encoded) -> Answer:
     computed = compute(served, encoded.matrix)
-    faults = [
-        Fault("prediction", "not finite", "an answer is finite", "send values nearer to the declared ranges", index)
-        for index in sorted(computed.lost)
-    ]
-    if faults:
-        # A row that the declaration lets pass without a warning is the model's to answer: counted as failed, so that
-        # the gates of a rollout see it. With a value out of its range, the caller can mend it.
-        odd = {warning.row for warning in encoded.warnings}
-        status = 422 if all(fault.row in odd for fault in faults) else 500
-        raise Problem(Kind.NO_FINITE_ANSWER, f"{len(faults)} rows have no finite answer.", faults[:100], status=status)
-    return Answer(rows, computed.predictions, [_fault(problem) for problem in encoded.warnings])
-
-
-def _fault(problem: RowProblem) -> Fault:
-    return Fault(problem.feature, problem.value, problem.rule, problem.remedy, problem.row)
+    if computed.lost:
+        raise unanswered(sorted(computed.lost), encoded.warnings)
+    return Answer(rows, computed.predictions, [fault(problem) for problem in encoded.warnings])
