@@ -25,6 +25,7 @@ from services.serving.answer import answer
 from services.serving.capture import Capture
 from services.serving.edge import Edge
 from services.serving.state import State
+from services.serving.v2.routes import routes
 
 Lifespan = Callable[[Starlette], AbstractAsyncContextManager[None]]
 
@@ -84,6 +85,7 @@ def create(state: State, *, lifespan: Lifespan | None = None, capture: Capture |
             Route("/metrics", metrics),
             Route("/openapi.json", openapi),
             Route("/docs", documentation),
+            *routes(state, capture),
         ],
         lifespan=lifespan,
     )

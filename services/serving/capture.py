@@ -65,11 +65,19 @@ class Capture:
         *,
         body_bytes: int,
         body: bytes = b"",
+        n_bytes: int = 0,
     ) -> None:
-        """Takes a request, drops it, or passes it over where the sample does not want it. Never blocks on I/O."""
+        """Takes a request, drops it, or passes it over where the sample does not want it. Never blocks on I/O.
+
+        Args:
+            rows: by name, looked at only when they are written.
+            body_bytes: size of the body that held them.
+            body: what held them, where they may be copied from it.
+            n_bytes: what rows and predictions take in memory; 0 to find it from `body_bytes` and the first of each.
+        """
         if not self.wants():
             return
-        size = part.size(rows, predictions, body_bytes)
+        size = n_bytes or part.size(rows, predictions, body_bytes)
         self._put(Captured(datetime.now(UTC), request_id, rows, predictions, size, body))
 
     def _put(self, captured: Captured | Packed) -> None:

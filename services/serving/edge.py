@@ -25,10 +25,10 @@ class Edge:
     Every answer carries `X-Request-Id` (the caller's, where it is plain and short, else a new one), `Mainline-Digest`,
     and while draining `Connection: close`: a kept-alive connection would lose the request that its caller sends next.
 
-    Requests to /predict are counted and timed, the judge's own apart (`services.replayed`): those are in flight while
-    they are handled, and no traffic. A caller that names its requests as the judge does hides only itself.
+    Requests for predictions are counted and timed, the judge's own apart (`services.replayed`): those are in flight
+    while they are handled, and no traffic. A caller that names its requests as the judge does hides only itself.
 
-    A request to /predict ends at its deadline, whatever the application does: it is counted as failed, answered with
+    Such a request ends at its deadline, whatever the application does: it is counted as failed, answered with
     a problem document, or its connection closed where an answer had begun. What runs for it is cancelled; a thread
     cannot be, and goes on for nobody.
     """
@@ -44,13 +44,13 @@ class Edge:
         request_id = _request_id(scope)
         scope.setdefault("state", {})["request_id"] = request_id
         reply = Reply(scope, send, request_id, self._state)
-        if scope["path"] == "/predict":
+        if predicts(scope["path"]):
             await self._counted(scope, receive, reply)
         else:
             await self._answer(scope, receive, reply)
 
     async def _counted(self, scope: Scope, receive: Receive, reply: Reply) -> None:
-        """Answers a request to /predict, counts it once, and leaves none without an end."""
+        """Answers a request for predictions, counts it once, and leaves none without an end."""
         task = asyncio.current_task()
         assert task is not None  # noqa: S101  (the server runs each request in one)
         ending: asyncio.Task[None] | None = None
@@ -118,6 +118,11 @@ class Edge:
         if outcome is Outcome.ANSWERED:
             # Refusals are quick: counted in, they would make a failing server look fast.
             metrics.seconds.observe(seconds)
+
+
+def predicts(path: str) -> bool:
+    """Whether a request to `path` is counted, timed and bound to a deadline: /predict, and the protocol's infer."""
+    return path == "/predict" or (path.startswith("/v2/models/") and path.endswith("/infer"))
 
 
 def _outcome(status: int) -> Outcome:

@@ -8,9 +8,10 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from services.logs import log
-from services.problems import Fault, Kind, Problem, render
+from services.problems import Fault, Kind, Problem
+from services.serving.v2.errors import render
 
-ROUTES = ("/healthz", "/ready", "/metadata", "/predict", "/metrics", "/docs", "/openapi.json")
+ROUTES = ("/healthz", "/ready", "/metadata", "/predict", "/metrics", "/docs", "/openapi.json", "/v2")
 
 
 async def on_problem(request: Request, problem: Exception) -> Response:

@@ -3,8 +3,9 @@
 from starlette.datastructures import MutableHeaders
 from starlette.types import Message, Receive, Scope, Send
 
-from services.problems import Problem, render
+from services.problems import Problem
 from services.serving.state import State
+from services.serving.v2.errors import render
 
 
 class Reply:
