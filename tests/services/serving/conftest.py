@@ -7,7 +7,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -90,11 +90,16 @@ def _graph(task: str, n_features: int) -> bytes:
 
 
 def make_bundle(
-    root: Path, *, task: str = "regression", golden_shift: float = 0.0, features: tuple[Feature, ...] = FEATURES
+    root: Path,
+    *,
+    task: str = "regression",
+    golden_shift: float = 0.0,
+    features: tuple[Feature, ...] = FEATURES,
+    row: Mapping[str, Any] = ROW,
 ) -> Made:
-    """A bundle of `task`; with a `golden_shift` it fails its self-test."""
+    """A bundle of `task` whose golden rows are all `row`; with a `golden_shift` it fails its self-test."""
     # The sum with days of thousands, in float32: exact to about 0.001.
-    code = [41.5, 6.0, 1.0, 1.0, 13938.0]
+    code = [41.5, 6.0, 1.0, 1.0, 13938.0] if row is ROW else [float(value) for value in row.values()]
     if task == "classification":
         odds = float(np.exp(1e-4 * sum(code)))
         expected: dict[str, Any] = {"probabilities": [[1 / (1 + odds), odds / (1 + odds)]] * 16}
@@ -113,9 +118,9 @@ def make_bundle(
         libraries={"onnx": onnx.__version__},
         serving=Serving(max_rows=100, max_body_bytes=20_000),
     )
-    golden = bundles.Golden([ROW] * 16, expected, Tolerance(absolute=0.01, relative=1e-4))
+    golden = bundles.Golden([dict(row)] * 16, expected, Tolerance(absolute=0.01, relative=1e-4))
     files: dict[str, bytes | Path] = {
-        "model.onnx": _graph(task, len(FEATURES)),
+        "model.onnx": _graph(task, len(features)),
         "golden.json": golden.to_json(),
         "reference.parquet": b"no reader here",
         "held_out.parquet": b"no reader here",

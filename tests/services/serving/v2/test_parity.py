@@ -1,0 +1,124 @@
+"""The same rows get the same answer by /predict, by JSON tensors and by binary ones; and the same refusal."""
+
+import datetime as dt
+import json
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from starlette.testclient import TestClient
+
+from tests.services.serving.v2.speaking import DATATYPES, INFER, binary, columns, read, tensor
+
+# In and out of the ranges, missing and unknown; floats that float32 holds, so that bytes of FP32 say the same.
+ROWS = st.fixed_dictionaries(
+    {
+        "age": st.floats(-10, 140, width=32) | st.none(),
+        "rooms": st.integers(0, 21) | st.none(),
+        "street": st.sampled_from(["Grvl", "Pave", "Mud", "(missing)", "Straße", None]),
+        "zone": st.sampled_from(["north", "south", "west", None]),
+        "sold": st.dates(dt.date(2005, 6, 1), dt.date(2011, 6, 1)).map(dt.date.isoformat) | st.sampled_from(["", None]),
+    }
+)
+GOOD = st.fixed_dictionaries(
+    {
+        "age": st.floats(0, 140, width=32),
+        "rooms": st.integers(1, 20),
+        "street": st.sampled_from(["Grvl", "Pave", "Mud", None]),
+        "zone": st.sampled_from(["north", "south"]),
+        "sold": st.dates(dt.date(2005, 6, 1), dt.date(2011, 6, 1)).map(dt.date.isoformat),
+    }
+)
+
+
+def _asked(client: TestClient, rows: list[dict[str, Any]], datatypes: dict[str, str]) -> list[Any]:
+    """Answers by the three ways, JSON tensors once as [n] and once as [n, 1]."""
+    flat = columns(rows, datatypes)
+    tall = [
+        tensor(entry["name"], entry["datatype"], [[value] for value in entry["data"]], [len(rows), 1]) for entry in flat
+    ]
+    body, headers = binary(flat, parameters={"binary_data_output": True})
+    return [
+        client.post("/predict", json={"instances": rows}),
+        client.post(INFER, json={"inputs": flat}),
+        client.post(INFER, json={"inputs": tall}),
+        client.post(INFER, content=body, headers=headers),
+    ]
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
+@given(rows=st.lists(GOOD, min_size=1, max_size=5), wide=st.booleans())
+@pytest.mark.parametrize("kind", ["client", "classes_client"])
+def test_every_way_gives_the_same_prediction(
+    request: pytest.FixtureRequest, kind: str, rows: list[dict[str, Any]], wide: bool
+) -> None:
+    client: TestClient = request.getfixturevalue(kind)
+    datatypes = DATATYPES | ({} if wide else {"age": "FP32", "rooms": "UINT8"})
+    predicted, *inferred = _asked(client, rows, datatypes)
+    expected = predicted.json()["predictions"]
+    for answer in inferred:
+        assert answer.status_code == 200, answer.text
+        found = read(answer)
+        assert found["prediction"] == [row["prediction"] for row in expected]
+        if kind == "client":
+            assert [found["lower"], found["upper"]] == [[row[end] for row in expected] for end in ("lower", "upper")]
+        else:
+            assert found["probabilities"] == [[*row["probabilities"].values()] for row in expected]
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
+@given(rows=st.lists(ROWS, min_size=1, max_size=4))
+def test_what_one_way_refuses_every_way_refuses(client: TestClient, rows: list[dict[str, Any]]) -> None:
+    # A string of no length is null to the protocol, as bytes cannot say it otherwise.
+    plain = [{name: value or None if isinstance(value, str) else value for name, value in row.items()} for row in rows]
+    predicted = client.post("/predict", json={"instances": plain})
+    floats = DATATYPES | {"rooms": "FP32"}  # where a missing number is NaN
+    for answer in _asked(client, rows, floats)[1:]:
+        if predicted.status_code == 200:
+            assert answer.status_code == 200, answer.text
+            assert read(answer)["prediction"] == [row["prediction"] for row in predicted.json()["predictions"]]
+        else:
+            assert (predicted.status_code, answer.status_code) == (422, 400)
+            assert answer.json()["error"].split(" [")[0].startswith(predicted.json()["detail"].split(" values")[0])
+
+
+@settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
+@given(
+    rows=st.lists(
+        st.tuples(st.floats(0, 140, width=32), st.integers(1, 20), st.floats(1, 1100, width=32)),
+        min_size=1,
+        max_size=40,
+    )
+)
+def test_one_tensor_of_numbers_gives_what_its_columns_give(
+    number_client: TestClient, rows: list[tuple[float, int, float]]
+) -> None:
+    names = ("age", "rooms", "area")
+    flat = [value for row in rows for value in row]
+    whole = tensor("rows", "FP32", flat, [len(rows), 3])
+    by_column = [tensor(name, "FP32", column) for name, column in zip(names, zip(*rows, strict=True), strict=True)]
+    body, headers = binary([whole], parameters={"binary_data_output": True})
+    instances = [dict(zip(names, row, strict=True)) for row in rows]
+    predicted = number_client.post("/predict", json={"instances": instances}).json()
+    expected = [row["prediction"] for row in predicted["predictions"]]
+    for answer in (
+        number_client.post(INFER, json={"inputs": [whole]}),
+        number_client.post(INFER, json={"inputs": by_column}),
+        number_client.post(INFER, content=body, headers=headers),
+    ):
+        assert read(answer)["prediction"] == expected
+        document = json.loads(answer.content[: int(answer.headers.get("Inference-Header-Content-Length", 10**9))])
+        assert document.get("parameters", {}).get("warnings", 0) == len(predicted["warnings"])
+
+
+def test_the_floats_of_an_answer_are_the_graphs(number_client: TestClient) -> None:
+    body = {"inputs": [tensor("rows", "FP32", [0.1, 3, 7.7], [1, 3])]}
+    as_json = read(number_client.post(INFER, json=body))
+    as_bytes = read(number_client.post(INFER, json=body | {"parameters": {"binary_data_output": True}}))
+    assert as_json == as_bytes == {name: [np.float32(value)] for name, value in (
+        ("prediction", np.float32(0.1) + 3 + np.float32(7.7)),
+        ("lower", np.float32(0.1) + 3 + np.float32(7.7) - 2.5),
+        ("upper", np.float32(0.1) + 3 + np.float32(7.7) + 2.5),
+    )}  # fmt: skip
