@@ -7,6 +7,7 @@ from models.bundle import Bundle
 from models.feature import Feature
 from services.problems import TABLE
 from services.serving.schema import bound, example
+from services.serving.v2 import described
 
 _STYLE = """
 body{font:16px/1.5 system-ui,sans-serif;max-width:60rem;margin:2rem auto;padding:0 1rem;color:#1b1f24;background:#fff}
@@ -29,6 +30,7 @@ def page(bundle: Bundle, *, version: str) -> str:
     manifest = bundle.manifest
     name = f"{manifest.model}, version {version}"
     row = json.dumps(example(bundle), indent=2)
+    tensors = json.dumps(described.example(bundle))
     features = "".join(_feature(feature) for feature in bundle.features)
     problems = "".join(
         f'<tr id="{kind}"><td>{kind}</td><td>{status}</td><td>{escape(title)}</td></tr>'
@@ -45,6 +47,11 @@ values in the order of the table as <code>{{"features": [value, ...]}}</code>: a
 and {manifest.serving.max_body_bytes} bytes.</p>
 <textarea id="body" rows="12" aria-label="body of the request">{escape(row)}</textarea>
 <p><button id="send">Send</button></p><pre id="answer" aria-live="polite">The answer appears here.</pre>
+<h2>Open Inference Protocol</h2>
+<p>Clients of the protocol's version 2 (REST; JSON and binary tensors) find the model at
+<a href="v2/models/{manifest.model}"><code>/v2/models/{manifest.model}</code></a>.
+<code>POST /v2/models/{manifest.model}/infer</code> takes</p>
+<pre>{escape(tensors)}</pre>
 <h2>Features</h2><div class="scroll"><table><thead><tr><th>name</th><th>type</th><th>unit</th><th>values</th>
 <th>missing</th></tr></thead><tbody>{features}</tbody></table></div>
 <h2>Problems</h2><p>A refusal is an RFC 9457 document: its <code>type</code> is one of these, its <code>errors</code>

@@ -6,6 +6,7 @@ from typing import Any
 from models.bundle import Bundle
 from models.feature import Feature
 from services.problems import MEDIA_TYPE, TABLE, Kind
+from services.serving.v2 import described
 
 Document = dict[str, Any]
 
@@ -32,8 +33,8 @@ def openapi(bundle: Bundle, *, version: str) -> Document:
             "version": version,
             "description": f"A {bundle.manifest.task}, served from the bundle {bundle.digest}.",
         },
-        "paths": _paths(bundle),
-        "components": {"schemas": _schemas(bundle)},
+        "paths": _paths(bundle) | described.paths(bundle, version=version),
+        "components": {"schemas": _schemas(bundle) | described.schemas(bundle)},
     }
 
 

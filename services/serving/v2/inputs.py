@@ -95,6 +95,8 @@ def _column(tensor: Tensor, dtype: str) -> Values:
 def _check_names(inputs: Sequence[Tensor], features: Sequence[Feature], names: Sequence[str]) -> None:
     given = [tensor.name for tensor in inputs]
     missing = [name for name in names if name not in given]
+    if len(missing) == len(names):
+        _refuse(given[0], list(inputs[0].shape), "no tensor is named as a feature of the model", _form(features))
     faults: list[Fault] = []
     for name in dict.fromkeys(given):
         if name not in names:

@@ -48,7 +48,7 @@ def _asked(client: TestClient, rows: list[dict[str, Any]], datatypes: dict[str, 
     ]
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
 @given(rows=st.lists(GOOD, min_size=1, max_size=5), wide=st.booleans())
 @pytest.mark.parametrize("kind", ["client", "classes_client"])
 def test_every_way_gives_the_same_prediction(
@@ -68,7 +68,7 @@ def test_every_way_gives_the_same_prediction(
             assert found["probabilities"] == [[*row["probabilities"].values()] for row in expected]
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
 @given(rows=st.lists(ROWS, min_size=1, max_size=4))
 def test_what_one_way_refuses_every_way_refuses(client: TestClient, rows: list[dict[str, Any]]) -> None:
     # A string of no length is null to the protocol, as bytes cannot say it otherwise.
@@ -84,7 +84,7 @@ def test_what_one_way_refuses_every_way_refuses(client: TestClient, rows: list[d
             assert answer.json()["error"].split(" [")[0].startswith(predicted.json()["detail"].split(" values")[0])
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=20, deadline=None, suppress_health_check=list(HealthCheck))
 @given(
     rows=st.lists(
         st.tuples(st.floats(0, 140, width=32), st.integers(1, 20), st.floats(1, 1100, width=32)),

@@ -1,5 +1,6 @@
 """Answers agree with the protocol's own description, and with the one that MLServer publishes."""
 
+import html
 import importlib.util
 import json
 import tomllib
@@ -120,6 +121,24 @@ def test_request_that_follows_the_metadata_is_answered_as_it_promises(
         for entry in document["outputs"]
     ]
     assert [(entry["name"], entry["datatype"], entry["shape"]) for entry in outputs] == promised
+
+
+@pytest.mark.parametrize("kind", ["client", "classes_client", "number_client"])
+def test_openapi_describes_the_routes_and_its_example_works(request: pytest.FixtureRequest, kind: str) -> None:
+    client: TestClient = request.getfixturevalue(kind)
+    document = client.get("/openapi.json").json()
+    routes = {path: methods for path, methods in document["paths"].items() if path.startswith("/v2")}
+    assert len(routes) == 9
+    body = routes[INFER]["post"]["requestBody"]["content"]["application/json"]
+    example = body["examples"]["one row"]["value"]
+    resolvable = {"components": document["components"]}
+    jsonschema.validate(example, resolvable | body["schema"])
+    for path, methods in routes.items():
+        answer = client.post(path, json=example) if "post" in methods else client.get(path)
+        assert answer.status_code == 200, answer.text
+        if "post" in methods:
+            jsonschema.validate(answer.json(), resolvable | {"$ref": "#/components/schemas/InferResponse"})
+    assert json.dumps(example["inputs"][0]["name"]) in html.unescape(client.get("/docs").text)
 
 
 def test_servers_version_is_the_projects() -> None:
