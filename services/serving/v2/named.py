@@ -23,7 +23,7 @@ _LIST_CELL_BYTES = 80
 
 
 class Named(Sequence[Row]):
-    """Rows by name, made anew whenever they are looked at.
+    """Rows by name, made when they are looked at, some at a time; the latest are kept.
 
     Attributes:
         n_bytes: about what is kept for them.
@@ -32,6 +32,7 @@ class Named(Sequence[Row]):
     def __init__(self, n_rows: int, n_bytes: int, chunk: Callable[[slice], list[Row]]) -> None:
         self._n_rows = n_rows
         self._chunk = chunk
+        self._made: tuple[int, list[Row]] = (0, [])  # what was looked at last, and where it begins
         self.n_bytes = n_bytes
 
     def __len__(self) -> int:
@@ -49,7 +50,12 @@ class Named(Sequence[Row]):
         if isinstance(index, slice):
             return [self[row] for row in range(*index.indices(self._n_rows))]
         row = range(self._n_rows)[index]  # IndexError beyond the end, as of any sequence
-        return self._chunk(slice(row, row + 1))[0]
+        start, made = self._made
+        if not start <= row < start + len(made):
+            start = row - row % _CHUNK_ROWS
+            made = self._chunk(slice(start, min(start + _CHUNK_ROWS, self._n_rows)))
+            self._made = (start, made)
+        return made[row - start]
 
 
 def named_rows(features: Sequence[Feature], columns: Sequence[npt.NDArray[Any] | list[Any]], n_rows: int) -> Named:

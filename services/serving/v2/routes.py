@@ -1,11 +1,10 @@
 """The routes under /v2. Plain ones of Starlette: an inference passes nothing that reads signatures.
 
-A request goes three ways: its JSON and strings become rows, off the event loop where they are many bytes; rows become
-outputs in `answer.outputs`, the one place that knows how the model is asked; outputs become the answer's bytes.
+A small request is answered where it comes. A large one is read, computed and written in one of the threads that `room`
+counts rows into, with one hop there and back: `work` does it whole.
 """
 
-import asyncio
-from collections.abc import Callable
+from functools import partial
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -14,19 +13,16 @@ from starlette.routing import Route
 from services import body
 from services.problems import Fault, Kind, Problem, encode
 from services.replayed import is_replayed
-from services.serving import answer
+from services.serving.answer import INLINE_BYTES, INLINE_ROWS
 from services.serving.capture import Capture
-from services.serving.loader import Served
+from services.serving.room import Room
 from services.serving.state import State
-from services.serving.v2 import inputs, metadata, requests, responses
+from services.serving.v2 import metadata, requests
 from services.serving.v2.errors import PREFIX
-from services.serving.v2.named import named_predictions
+from services.serving.v2.work import Work, Worked
 
 # Triton's client names none.
 MEDIA_TYPES = ("application/json", "application/octet-stream", "")
-# JSON and strings cost some 30 ns a byte: above this, half a millisecond, five hops to a thread. Numbers as bytes cost
-# a hundredth of it, and are read where they come.
-INLINE_BYTES = 16_384
 
 
 def routes(state: State, capture: Capture | None) -> list[Route]:
@@ -72,28 +68,22 @@ class _Protocol:
     async def infer(self, request: Request) -> Response:
         self._check_address(request)
         state, request_id = self._state, request.state.request_id
-        served = state.model()
-        manifest = served.bundle.manifest
+        settings, served = state.settings, state.model()
         raw = await body.read(
             request,
-            max_bytes=manifest.serving.max_body_bytes,
-            seconds=state.settings.body_seconds,
+            max_bytes=served.bundle.manifest.serving.max_body_bytes,
+            seconds=settings.body_seconds,
             media_types=MEDIA_TYPES,
         )
         length = requests.json_length(request.headers.get(requests.HEADER), len(raw))
-        read = _reader(served, raw, length)
-        slow = len(raw) if b"BYTES" in raw[:length] else length
-        asked, wanted, given = read() if slow <= INLINE_BYTES else await asyncio.to_thread(read)
-        outputs = await answer.outputs(served, given.encoded.matrix)
-        responses.check_finite(outputs, given.encoded)
+        work = Work(served, settings.version, request_id, raw, length)
+        worked = await _done(work, state.rows)
         if not is_replayed(request_id):
-            state.metrics.rows.inc(len(given.named))
+            state.metrics.rows.inc(len(worked.rows))
             if self._capture is not None:
-                predictions = named_predictions(served.predictor, outputs)
-                n_bytes = given.named.n_bytes + predictions.n_bytes
-                self._capture.offer(request_id, given.named, predictions, body_bytes=len(raw), n_bytes=n_bytes)
-        who = responses.Identity(state.settings.model, state.settings.version, request_id)
-        return responses.response(asked, wanted, outputs, given.encoded, manifest, who)
+                n_bytes = worked.rows.n_bytes + worked.predictions.n_bytes
+                self._capture.offer(request_id, worked.rows, worked.predictions, body_bytes=len(raw), n_bytes=n_bytes)
+        return worked.response
 
     def _check_address(self, request: Request) -> None:
         """Nothing, where the path names the one model that is here, and its version, if it names one.
@@ -109,22 +99,23 @@ class _Protocol:
                 raise Problem(Kind.NOT_FOUND, f"There is no such {noun} here.", [fault])
 
 
-_Read = Callable[[], tuple[requests.InferRequest, tuple[requests.Asked, ...], inputs.Given]]
+async def _done(work: Work, room: Room) -> Worked:
+    """What `work` does: here where it is little, else in a thread; its rows are counted either way.
 
-
-def _reader(served: Served, raw: bytes, length: int) -> _Read:
-    """What makes a request of its bytes: here, or in a thread."""
-    manifest, features = served.bundle.manifest, served.bundle.features
-
-    def read() -> tuple[requests.InferRequest, tuple[requests.Asked, ...], inputs.Given]:
-        asked = requests.parse(raw, length)
-        return (
-            asked,
-            responses.asked(asked, manifest),
-            inputs.rows(asked, features, max_rows=manifest.serving.max_rows),
-        )
-
-    return read
+    Raises:
+        Problem: as `work`, or no room for its rows.
+    """
+    if work.json_bytes > INLINE_BYTES:
+        return await room.run(work.most_rows, work.whole)
+    asked = work.read()
+    n_rows = work.n_rows(asked)
+    if n_rows > INLINE_ROWS or work.slow_bytes > INLINE_BYTES:
+        return await room.run(n_rows, partial(work.compute, asked))
+    room.take(n_rows)
+    try:
+        return work.compute(asked)
+    finally:
+        room.give_back(n_rows)
 
 
 def _json(document: dict[str, object]) -> Response:

@@ -182,7 +182,7 @@ def test_inference_is_counted_timed_and_captured_by_name(state: State) -> None:
     taken: list[tuple[str, list[Any], list[Any], int]] = []
 
     class Taking(Capture):
-        def offer(self, request_id: str, rows: Any, predictions: Any, *, body_bytes: int, n_bytes: int = 0) -> None:
+        def offer(self, request_id: str, rows: Any, predictions: Any, *, n_bytes: int = 0, **more: Any) -> None:
             taken.append((request_id, list(rows), list(predictions), n_bytes))
 
     capture = Taking(state.settings, state.metrics, write=lambda uri, data: None, rng=random.Random(1))  # noqa: S311
