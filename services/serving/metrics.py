@@ -19,7 +19,7 @@ BUCKETS_SECONDS = (
 
 
 class Outcome(StrEnum):
-    """How a request to `/predict` ended."""
+    """How a request for predictions ended."""
 
     ANSWERED = "answered"
     REFUSED = "refused"  # 4xx: the caller's to mend
@@ -37,7 +37,7 @@ class Metrics:
         names, values = ("model", "model_version"), (model, version)
         requests = Counter(
             "mainline_requests",
-            "Requests to /predict by outcome.",
+            "Requests for predictions by outcome.",
             (*names, "outcome"),
             registry=self.registry,
         )
@@ -54,7 +54,7 @@ class Metrics:
             "mainline_predicted_rows", "Rows that were answered.", names, registry=self.registry
         ).labels(*values)
         self.in_flight = Gauge(
-            "mainline_requests_in_flight", "Requests to /predict being handled now.", names, registry=self.registry
+            "mainline_requests_in_flight", "Requests for predictions being handled now.", names, registry=self.registry
         ).labels(*values)
         self.ready = Gauge(
             "mainline_ready", "1 while verified, self-tested and not draining.", names, registry=self.registry

@@ -20,13 +20,16 @@ Row = Mapping[str, object]
 _CHUNK_ROWS = 128
 # A Python string or number of a list, with its place in it.
 _LIST_CELL_BYTES = 80
+# A row becomes text in some 20 us of 30 numbers. Counted as its line, of the memory that the log allows 125,000 wait at
+# most: 2.5 s to write, where the end of the process leaves 5.
+_LINE_BYTES = 400
 
 
 class Named(Sequence[Row]):
     """Rows by name, made when they are looked at, some at a time; the latest are kept.
 
     Attributes:
-        n_bytes: about what is kept for them.
+        n_bytes: about what is kept for them, and what their lines will take.
     """
 
     def __init__(self, n_rows: int, n_bytes: int, chunk: Callable[[slice], list[Row]]) -> None:
@@ -68,7 +71,7 @@ def named_rows(features: Sequence[Feature], columns: Sequence[npt.NDArray[Any] |
         return [dict(zip(names, row, strict=True)) for row in zip(*cells, strict=True)]
 
     kept = sum(c.nbytes if isinstance(c, np.ndarray) else _LIST_CELL_BYTES * n_rows for c in columns)
-    return Named(n_rows, kept, chunk)
+    return Named(n_rows, kept + _LINE_BYTES * n_rows, chunk)
 
 
 def named_predictions(predictor: Predictor, outputs: Outputs) -> Named:

@@ -122,6 +122,6 @@ def _labels(
         return {**head, "data": [classes[index] for index in best]}
     encoded = [name.encode() for name in classes]
     elements = [len(name).to_bytes(4, "little") + name for name in encoded]
-    raw = b"".join([elements[index] for index in best])
+    raw = b"".join(map(elements.__getitem__, best))
     behind.append(raw)
     return {**head, "parameters": {"binary_data_size": len(raw)}}

@@ -68,8 +68,8 @@ def test_log_holds_what_the_tensors_held_and_counts_their_bytes(monkeypatch: pyt
     matrix = np.arange(3_000, dtype=np.float32).reshape(1_000, 3)
     rows = named_rows(NUMBERS, list(matrix.T), 1_000)
     predictions = Named(1_000, 0, lambda part: [{"prediction": 1.0}] * (part.stop - part.start))
-    assert rows.n_bytes == matrix.nbytes
-    monkeypatch.setattr("services.serving.capture.MAX_WAITING_BYTES", 30_000)  # two of these, by what they hold
+    assert rows.n_bytes == matrix.nbytes + 400 * 1_000
+    monkeypatch.setattr("services.serving.capture.MAX_WAITING_BYTES", 900_000)  # two of these
     for number in range(3):
         capture.offer(f"r{number}", rows, predictions, body_bytes=10**9, n_bytes=rows.n_bytes)
     capture.flush()
