@@ -64,7 +64,7 @@ def read(answer: Any) -> dict[str, Any]:
         else:
             raw, behind = behind[:size], behind[size:]
             flat = _unpacked(output["datatype"], raw)
-        dtype = {"BYTES": "O", "FP32": np.float32}[output["datatype"]]
+        dtype: Any = {"BYTES": "O", "FP32": np.float32}[output["datatype"]]
         found[output["name"]] = np.array(flat, dtype=dtype).reshape(output["shape"]).tolist()
     assert behind == b""
     return found
