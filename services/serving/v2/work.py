@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from starlette.responses import Response
 
+from models.predictor import Outputs
 from services.serving.loader import Served
 from services.serving.v2 import inputs, requests, responses
 from services.serving.v2.named import Named, named_predictions
@@ -12,9 +13,10 @@ from services.serving.v2.requests import InferRequest
 
 @dataclass(frozen=True)
 class Worked:
-    """What came of it: the answer, and what the capture log may want of it."""
+    """What came of it: the answer, and what the logs may want of it."""
 
     response: Response
+    outputs: Outputs
     rows: Named
     predictions: Named
 
@@ -77,4 +79,4 @@ class Work:
         responses.check_finite(outputs, given.encoded)
         who = responses.Identity(manifest.model, self.version, self.request_id)
         answer = responses.response(asked, wanted, outputs, given.encoded, manifest, who)
-        return Worked(answer, given.named, named_predictions(predictor, outputs))
+        return Worked(answer, outputs, given.named, named_predictions(predictor, outputs))
