@@ -54,10 +54,11 @@ class Column:
 
     def encode_array(self, values: npt.NDArray[Any]) -> tuple[Floats, npt.NDArray[np.bool_]]:
         """Numbers of a numeric array, and which cells `cell` must be asked about. NaN means missing here."""
-        numbers = values.astype(np.float64)
-        right = (numbers >= self.low) & (numbers <= self.high)
-        if self.feature.dtype == "integer":
-            right &= numbers == np.floor(numbers)
+        with np.errstate(invalid="ignore"):  # a NaN whose bits signal is one as any other
+            numbers = values.astype(np.float64)
+            right = (numbers >= self.low) & (numbers <= self.high)
+            if self.feature.dtype == "integer":
+                right &= numbers == np.floor(numbers)
         if self.feature.missing == "allow":
             right |= np.isnan(numbers)
         return numbers, ~right

@@ -68,6 +68,10 @@ class Limits:
 
     def wrong(self, values: npt.NDArray[Any]) -> tuple[Cells, Cells]:
         """Cells of (n_rows, n) `values` that are refused, and those that are taken with a warning, in order of rows."""
+        with np.errstate(invalid="ignore"):  # a NaN whose bits signal is one as any other
+            return self._wrong(values)
+
+    def _wrong(self, values: npt.NDArray[Any]) -> tuple[Cells, Cells]:
         if values.dtype.str[1:] in _NARROW:
             numbers: npt.NDArray[Any] = values.astype(np.float32, copy=False)
             right = numbers >= self.low32

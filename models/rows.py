@@ -72,7 +72,8 @@ def encode_columns(columns: Mapping[str, Any], features: Sequence[Feature]) -> E
     matrix = np.empty((lengths.pop() if lengths else 0, len(names)), dtype=np.float32)
     for index, column in enumerate(compiled):
         if column.feature.name in columns:
-            matrix[:, index] = _encode_column(columns[column.feature.name], column, findings)
+            with np.errstate(invalid="ignore"):  # a NaN whose bits signal
+                matrix[:, index] = _encode_column(columns[column.feature.name], column, findings)
     return findings.encoded(matrix)
 
 
@@ -96,7 +97,7 @@ def encode_matrix(values: npt.NDArray[Any], features: Sequence[Feature]) -> Enco
         for row, index in cells[:MAX_PROBLEMS].tolist():
             findings.ask(compiled[index], row, _scalar(values[row, index]))
     findings.more(refused=len(refused[MAX_PROBLEMS:]), odd=len(odd[MAX_PROBLEMS:]))
-    with np.errstate(over="ignore"):  # a number beyond float32 is among the refused ones
+    with np.errstate(over="ignore", invalid="ignore"):  # a number beyond float32 is among the refused ones
         return findings.encoded(values.astype(np.float32, copy=False))
 
 

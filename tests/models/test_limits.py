@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from models.feature import Feature
-from models.rows import RowsRefused, encode, encode_matrix
+from models.rows import RowsRefused, encode, encode_columns, encode_matrix
 
 FEATURES = (
     Feature(name="area", dtype="float", min=-1e6, max=0.1, missing="allow"),
@@ -66,6 +66,15 @@ def test_thousands_of_wrong_cells_are_counted_and_the_first_hundred_told(wrong: 
     array = _outcome(lambda: encode_matrix(values, FEATURES))
     assert array[0] == kind
     assert array == _outcome(lambda: encode(_named(values), FEATURES))
+
+
+@pytest.mark.parametrize(("dtype", "bits"), [("f2", 0x7D01), ("f4", 0x7F800001), ("f8", 0x7FF0000000000001)])
+def test_nan_whose_bits_signal_is_missing_without_a_warning(dtype: str, bits: int) -> None:
+    values = np.array([[0.05, 0.3, 6.0, 2.0]], dtype=dtype)
+    values.view(f"u{values.itemsize}")[0, 3] = bits
+    assert np.isnan(encode_matrix(values, FEATURES).matrix).tolist() == [[False, False, False, True]]
+    columns = {feature.name: values[:, index] for index, feature in enumerate(FEATURES)}
+    assert np.isnan(encode_columns(columns, FEATURES).matrix).tolist() == [[False, False, False, True]]
 
 
 def test_right_array_of_float32_is_not_copied() -> None:
