@@ -9,7 +9,7 @@ import json
 import socket
 import time
 import uuid
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -132,9 +132,14 @@ def size(rows: Sequence[Mapping[str, object]], predictions: Sequence[Mapping[str
 
 def address(settings: Settings, hour: str, newest: datetime) -> str:
     """Where a part of this hour goes; no two are the same."""
-    folder = f"model={settings.model}/version={settings.version}/hash={settings.pod_template_hash}/hour={hour}"
+    folder = f"model={settings.model}/version={settings.version}/hash={settings.pod_template_hash}"
+    return place(settings, folder, hour, newest)
+
+
+def place(settings: Settings, folder: str, hour: str, newest: datetime) -> str:
+    """Where a part lies whose kind has this folder in the log."""
     name = f"{newest:%Y%m%dT%H%M%S%f}-{socket.gethostname()}-{uuid.uuid4().hex[:12]}.jsonl.gz"
-    return f"{settings.capture_uri.rstrip('/')}/{folder}/{name}"
+    return f"{settings.capture_uri.rstrip('/')}/{folder}/hour={hour}/{name}"
 
 
 def encode(
@@ -158,21 +163,31 @@ def encode(
         "pod": socket.gethostname(),
         "masked": sorted(masked),
     }
+    texts = (
+        text
+        for captured in requests
+        if isinstance(captured, Captured)
+        for text in _lines(captured, masked, breathe)
+    )
+    ready = [captured.data for captured in requests if isinstance(captured, Packed)]
+    return b"".join([packed(header, texts, breathe), *ready])  # gzip's members follow each other
+
+
+def packed(header: Mapping[str, object], texts: Iterable[bytes], breathe: Callable[[], object]) -> bytes:
+    """The header's line and those of the texts, gzipped."""
     packer = isal_zlib.compressobj(_LEVEL, wbits=_GZIP)
-    packed = [packer.compress(json.dumps(header).encode() + b"\n")]
+    made = [packer.compress(json.dumps(header).encode() + b"\n")]
     ready: list[bytes] = []  # few large pieces: the packer lets others have the interpreter while it packs one
     n_ready = 0
-    for captured in requests:
-        for text in _lines(captured, masked, breathe) if isinstance(captured, Captured) else ():
-            ready.append(text)
-            n_ready += len(text)
-            if n_ready >= _PIECE_BYTES:
-                packed.append(packer.compress(b"".join(ready)))
-                ready, n_ready = [], 0
-                breathe()
-    packed += [packer.compress(b"".join(ready)), packer.flush()]
-    packed += [captured.data for captured in requests if isinstance(captured, Packed)]
-    return b"".join(packed)
+    for text in texts:
+        ready.append(text)
+        n_ready += len(text)
+        if n_ready >= _PIECE_BYTES:
+            made.append(packer.compress(b"".join(ready)))
+            ready, n_ready = [], 0
+            breathe()
+    made += [packer.compress(b"".join(ready)), packer.flush()]
+    return b"".join(made)
 
 
 def _lines(captured: Captured, masked: Collection[str], breathe: Callable[[], object]) -> Iterator[bytes]:

@@ -24,6 +24,7 @@ from hypothesis import strategies as st
 from models.store import write_bytes
 from services.drift.parts import read_part
 from services.serving import capture as module
+from services.serving import spool
 from services.serving.capture import Capture
 from services.serving.metrics import Metrics
 from services.serving.part import rows_in, size
@@ -260,7 +261,7 @@ def test_slow_store_blocks_no_offer_and_what_does_not_fit_is_counted(monkeypatch
 
 
 def test_store_that_hangs_does_not_keep_the_process(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "CLOSE_SECONDS", 0.1)
+    monkeypatch.setattr(spool, "CLOSE_SECONDS", 0.1)
     entered, release = threading.Event(), threading.Event()
 
     def hang(uri: str, data: bytes) -> None:
