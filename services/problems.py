@@ -27,6 +27,9 @@ class Kind(StrEnum):
     TOO_MANY_ROWS = "too-many-rows"
     ROWS_REFUSED = "rows-refused"
     NO_FINITE_ANSWER = "no-finite-answer"
+    FEEDBACK_REFUSED = "feedback-refused"
+    FEEDBACK_OFF = "feedback-off"
+    NO_BACKGROUND = "no-background"
     NOT_READY = "not-ready"
     BUSY = "busy"
     NO_ANSWER_IN_TIME = "no-answer-in-time"
@@ -46,6 +49,9 @@ TABLE: Mapping[Kind, tuple[int, str]] = {
     Kind.TOO_MANY_ROWS: (413, "Too many rows in one request"),
     Kind.ROWS_REFUSED: (422, "Rows do not agree with the model's declaration"),
     Kind.NO_FINITE_ANSWER: (422, "The model has no finite answer to these rows"),
+    Kind.FEEDBACK_REFUSED: (422, "The feedback does not agree with the model's declaration"),
+    Kind.FEEDBACK_OFF: (409, "The server takes no feedback"),
+    Kind.NO_BACKGROUND: (409, "The bundle holds no rows to explain against"),
     Kind.NOT_READY: (503, "The server is not ready"),
     Kind.BUSY: (503, "The server has too much to do"),
     Kind.NO_ANSWER_IN_TIME: (504, "The answer did not come in time"),

@@ -20,23 +20,31 @@ from starlette.routing import Route
 from services import body
 from services.problems import Problem, encode, warnings
 from services.replayed import is_replayed
-from services.serving import docs, refusals, schema
+from services.serving import docs, explain_route, feedback_route, refusals, schema
 from services.serving.answer import answer
 from services.serving.capture import Capture
 from services.serving.edge import Edge
+from services.serving.feedback import Feedback
 from services.serving.state import State
 from services.serving.v2.routes import routes
 
 Lifespan = Callable[[Starlette], AbstractAsyncContextManager[None]]
 
 
-def create(state: State, *, lifespan: Lifespan | None = None, capture: Capture | None = None) -> Starlette:
+def create(
+    state: State,
+    *,
+    lifespan: Lifespan | None = None,
+    capture: Capture | None = None,
+    feedback: Feedback | None = None,
+) -> Starlette:
     """The application. It answers at once: /ready and /predict refuse until `state.served` is there.
 
     Args:
         state: what the routes read.
         lifespan: what runs around it: loading at the start, flushing at the end.
         capture: receives answered requests, the judge's own apart; None where nothing is captured.
+        feedback: remembers the same requests, and takes what is true of them; None where nothing is captured.
     """
     version = state.settings.version
     identity = {"model": state.settings.model, "version": version, "digest": state.settings.digest}
@@ -63,6 +71,8 @@ def create(state: State, *, lifespan: Lifespan | None = None, capture: Capture |
             state.metrics.rows.inc(len(answered.rows))
             if capture is not None:
                 capture.offer(request_id, answered.rows, answered.predictions, body_bytes=len(raw), body=raw)
+            if feedback is not None:
+                feedback.remember(request_id, answered.predictions)
         told = {"predictions": answered.predictions, "warnings": warnings(answered.warnings)}
         return Response(_dumps({**identity, "request_id": request_id, **told}), media_type="application/json")
 
@@ -86,6 +96,8 @@ def create(state: State, *, lifespan: Lifespan | None = None, capture: Capture |
             Route("/openapi.json", openapi),
             Route("/docs", documentation),
             *routes(state, capture),
+            *feedback_route.routes(state, feedback),
+            *explain_route.routes(state),
         ],
         lifespan=lifespan,
     )

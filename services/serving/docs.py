@@ -6,6 +6,7 @@ from html import escape
 from models.bundle import Bundle
 from models.feature import Feature
 from services.problems import TABLE
+from services.serving.explain import MAX_ROWS, SECONDS
 from services.serving.schema import bound, example
 from services.serving.v2 import described
 
@@ -36,6 +37,9 @@ def page(bundle: Bundle, *, version: str) -> str:
         f'<tr id="{kind}"><td>{kind}</td><td>{status}</td><td>{escape(title)}</td></tr>'
         for kind, (status, title) in TABLE.items()
     )
+    classes = manifest.classes
+    of = " (of a class with <code>?class=...</code>)" if classes else ""
+    truth = escape(json.dumps(classes[0])) if classes else "1.5"
     return f"""<!doctype html><html lang="en"><head><meta charset="utf-8"><title>{escape(name)}</title>
 <meta name="viewport" content="width=device-width, initial-scale=1"><style>{_STYLE}</style></head><body>
 <h1>{escape(name)}</h1>
@@ -47,6 +51,16 @@ values in the order of the table as <code>{{"features": [value, ...]}}</code>: a
 and {manifest.serving.max_body_bytes} bytes.</p>
 <textarea id="body" rows="12" aria-label="body of the request">{escape(row)}</textarea>
 <p><button id="send">Send</button></p><pre id="answer" aria-live="polite">The answer appears here.</pre>
+<h2>Explain</h2>
+<p><code>POST /explain</code> takes the same bodies, of at most {min(MAX_ROWS, manifest.serving.max_rows)} rows, and
+tells what each feature contributed to the answer{of}: Shapley values against rows of the training data, which add up to
+the answer minus the mean answer to those rows. It takes up to {SECONDS:g} s.</p>
+<h2>Feedback</h2>
+<p><code>POST /feedback</code> takes what became true of a row, as
+<code>{{"request_id": "...", "truth": {truth}}}</code> with <code>"row"</code> where the request had several, or many as
+<code>{{"feedback": [truth, ...]}}</code>. Each is said to be <code>known</code> or <code>unknown</code> to the pod that
+was asked, which is not always the one that answered, <code>repeated</code>, or <code>corrected</code>: the last word on
+a row counts.</p>
 <h2>Open Inference Protocol</h2>
 <p>Clients of the protocol's version 2 (REST; JSON and binary tensors) find the model at
 <a href="v2/models/{manifest.model}"><code>/v2/models/{manifest.model}</code></a>.

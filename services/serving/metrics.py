@@ -5,11 +5,13 @@ The judge's own requests (`services.replayed`) are in flight while they are hand
 The digest is a label of `mainline_model_info` alone, to be joined where it is wanted.
 """
 
+from collections.abc import Callable
 from enum import StrEnum
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, ProcessCollector, generate_latest
 
 from services.serving.durations import Durations
+from services.serving.live_quality import LiveQuality
 
 # A single row takes about 100 us in all and a thousand about 10 ms; above 2.5 s a caller has given up.
 BUCKETS_SECONDS = (
@@ -26,6 +28,17 @@ class Outcome(StrEnum):
     UNAVAILABLE = "unavailable"  # 503: not ready yet
     FAILED = "failed"  # any other 5xx, or no answer before the deadline: ours to mend
     ABANDONED = "abandoned"  # the caller went away
+
+
+class FeedbackOutcome(StrEnum):
+    """What this pod knows of a truth that it was told."""
+
+    KNOWN = "known"  # of an answer that it gave and remembers
+    UNKNOWN = "unknown"  # accepted: another pod's answer, an old one, or nobody's
+    REPEATED = "repeated"  # accepted before, and the same
+    CORRECTED = "corrected"  # accepted before, and another: the last word counts
+    REFUSED = "refused"  # 4xx: a whole request, once
+    UNAVAILABLE = "unavailable"  # 503: a whole request, once
 
 
 class Metrics:
@@ -77,12 +90,39 @@ class Metrics:
         self.captured_rows = Counter(
             "mainline_captured_rows", "Rows that the capture log wrote.", names, registry=self.registry
         ).labels(*values)
+        feedback = Counter(
+            "mainline_feedback", "Truths told to /feedback by outcome.", (*names, "outcome"), registry=self.registry
+        )
+        self.feedback = {outcome: feedback.labels(*values, outcome.value) for outcome in FeedbackOutcome}
+        self.feedback_written = Counter(
+            "mainline_feedback_written", "Truths that the capture log holds.", names, registry=self.registry
+        ).labels(*values)
+        self.feedback_dropped = Counter(
+            "mainline_feedback_dropped",
+            "Truths that were accepted and could not be written.",
+            names,
+            registry=self.registry,
+        ).labels(*values)
+        self._names, self._values = names, values
         Gauge(
             "mainline_model_info",
             "Always 1; joins model and version to the digest.",
             (*names, "digest"),
             registry=self.registry,
         ).labels(*values, digest).set(1)
+
+    def watch_live_quality(self, live: LiveQuality, *, classes: bool) -> None:
+        """Tells, at each scrape, how good the answers in the window of `live` were."""
+
+        def gauge(name: str, text: str, read: Callable[[], float]) -> None:
+            words = f"{text}, over the latest truths told to this pod about answers of its own."
+            Gauge(name, words, self._names, registry=self.registry).labels(*self._values).set_function(read)
+
+        gauge("mainline_live_quality_rows", "Rows whose answer is compared with the truth", lambda: live.n_rows)
+        if classes:
+            gauge("mainline_live_accuracy_ratio", "Share of classes that were true", lambda: 1.0 - live.mean_loss)
+        else:
+            gauge("mainline_live_absolute_error", "Mean, in the target's unit", lambda: live.mean_loss)
 
     def exposition(self) -> bytes:
         """The metrics in Prometheus' text format."""

@@ -164,10 +164,7 @@ def encode(
         "masked": sorted(masked),
     }
     texts = (
-        text
-        for captured in requests
-        if isinstance(captured, Captured)
-        for text in _lines(captured, masked, breathe)
+        text for captured in requests if isinstance(captured, Captured) for text in _lines(captured, masked, breathe)
     )
     ready = [captured.data for captured in requests if isinstance(captured, Packed)]
     return b"".join([packed(header, texts, breathe), *ready])  # gzip's members follow each other

@@ -11,7 +11,18 @@ from services.logs import log
 from services.problems import Fault, Kind, Problem
 from services.serving.v2.errors import render
 
-ROUTES = ("/healthz", "/ready", "/metadata", "/predict", "/metrics", "/docs", "/openapi.json", "/v2")
+ROUTES = (
+    "/healthz",
+    "/ready",
+    "/metadata",
+    "/predict",
+    "/explain",
+    "/feedback",
+    "/metrics",
+    "/docs",
+    "/openapi.json",
+    "/v2",
+)
 
 
 async def on_problem(request: Request, problem: Exception) -> Response:

@@ -1,14 +1,11 @@
 """This model's own OpenAPI document, and its metadata: features, units, ranges, and an example that works."""
 
-from collections.abc import Mapping
-from typing import Any
-
 from models.bundle import Bundle
 from models.feature import Feature
 from services.problems import MEDIA_TYPE, TABLE, Kind
+from services.serving import schema_explain, schema_feedback
+from services.serving.json_schema import IDENTITY, NUMBER, Document, answer, either, in_unit, list_of, record, ref
 from services.serving.v2 import described
-
-Document = dict[str, Any]
 
 
 def metadata(bundle: Bundle, *, version: str, uri: str, pods: str) -> dict[str, object]:
@@ -42,8 +39,16 @@ def _paths(bundle: Bundle) -> Document:
     limits = bundle.manifest.serving
     row = example(bundle)
     refusals = {
-        str(status): _answer("Refused", "Problem", MEDIA_TYPE)
+        str(status): answer("Refused", "Problem", MEDIA_TYPE)
         for status in sorted({status for status, _ in TABLE.values()} - {404, 405, 500})
+    }
+    rows = {
+        "schema": either("Row", "Rows", "Positional"),
+        "examples": {
+            "one row": {"value": row},
+            "many rows": {"value": {"instances": [row, row]}},
+            "by position": {"value": {"features": list(row.values())}},
+        },
     }
     predict = {
         "summary": f"Predict up to {limits.max_rows} rows",
@@ -57,20 +62,9 @@ def _paths(bundle: Bundle) -> Document:
         "requestBody": {
             "required": True,
             "description": f"At most {limits.max_body_bytes} bytes.",
-            "content": {
-                "application/json": {
-                    "schema": {
-                        "oneOf": [{"$ref": f"#/components/schemas/{name}"} for name in ("Row", "Rows", "Positional")]
-                    },
-                    "examples": {
-                        "one row": {"value": row},
-                        "many rows": {"value": {"instances": [row, row]}},
-                        "by position": {"value": {"features": list(row.values())}},
-                    },
-                }
-            },
+            "content": {"application/json": rows},
         },
-        "responses": {"200": _answer("One prediction a row", "Predictions"), **refusals},
+        "responses": {"200": answer("One prediction a row", "Predictions"), **refusals},
     }
     simple = {
         "/healthz": "Whether the process lives",
@@ -81,8 +75,13 @@ def _paths(bundle: Bundle) -> Document:
     described: Document = {
         path: {"get": {"summary": text, "responses": {"200": {"description": text}}}} for path, text in simple.items()
     }
-    described["/ready"]["get"]["responses"]["503"] = _answer("Not ready, with the reason", "Problem", MEDIA_TYPE)
-    return {"/predict": {"post": predict}, **described}
+    described["/ready"]["get"]["responses"]["503"] = answer("Not ready, with the reason", "Problem", MEDIA_TYPE)
+    posted = {
+        "/predict": predict,
+        "/explain": schema_explain.operation(bundle, rows, refusals),
+        "/feedback": schema_feedback.operation(bundle, refusals),
+    }
+    return {**{path: {"post": operation} for path, operation in posted.items()}, **described}
 
 
 def _schemas(bundle: Bundle) -> Document:
@@ -96,18 +95,20 @@ def _schemas(bundle: Bundle) -> Document:
     }
     return {
         "Row": row,
-        "Rows": _object({"instances": _list({"$ref": "#/components/schemas/Row"}, limits.max_rows)}),
-        "Positional": _object(
+        "Rows": record({"instances": list_of(ref("Row"), limits.max_rows)}),
+        "Positional": record(
             {"features": {"type": "array", "description": f"One row, or rows: {', '.join(f.name for f in features)}"}}
         ),
         "Prediction": _prediction(bundle),
-        "Predictions": _object(
+        "Predictions": record(
             {
-                **{name: {"type": "string"} for name in ("model", "version", "digest", "request_id")},
-                "predictions": _list({"$ref": "#/components/schemas/Prediction"}, limits.max_rows),
-                "warnings": _list({"$ref": "#/components/schemas/Fault"}, 100),
+                **IDENTITY,
+                "predictions": list_of(ref("Prediction"), limits.max_rows),
+                "warnings": list_of(ref("Fault"), 100),
             }
         ),
+        **schema_explain.schemas(bundle),
+        **schema_feedback.schemas(bundle),
         "Fault": {
             "type": "object",
             "properties": {
@@ -119,7 +120,7 @@ def _schemas(bundle: Bundle) -> Document:
             },
             "required": ["feature", "value", "rule", "remedy"],
         },
-        "Problem": _object(
+        "Problem": record(
             {
                 "type": {"type": "string", "enum": [f"/docs#{kind}" for kind in Kind]},
                 "title": {"type": "string"},
@@ -127,34 +128,17 @@ def _schemas(bundle: Bundle) -> Document:
                 "detail": {"type": "string"},
                 "instance": {"type": "string"},
                 "request_id": {"type": "string"},
-                "errors": _list({"$ref": "#/components/schemas/Fault"}, 100),
+                "errors": list_of(ref("Fault"), 100),
             }
         ),
     }
 
 
 def _prediction(bundle: Bundle) -> Document:
-    number: Document = {"type": "number"}
     if bundle.manifest.task == "classification":
         classes = list(bundle.manifest.classes)
-        return _object({"prediction": {"enum": classes}, "probabilities": _object(dict.fromkeys(classes, number))})
-    return _object({output.name: _described(number, output.unit) for output in bundle.manifest.outputs})
-
-
-def _object(properties: Mapping[str, Document]) -> Document:
-    return {"type": "object", "properties": dict(properties), "required": list(properties)}
-
-
-def _list(items: Document, most: int) -> Document:
-    return {"type": "array", "items": items, "maxItems": most}
-
-
-def _described(schema: Document, unit: str | None) -> Document:
-    return schema if unit is None else {**schema, "description": f"in {unit}"}
-
-
-def _answer(description: str, schema: str, media_type: str = "application/json") -> Document:
-    return {"description": description, "content": {media_type: {"schema": {"$ref": f"#/components/schemas/{schema}"}}}}
+        return record({"prediction": {"enum": classes}, "probabilities": record(dict.fromkeys(classes, NUMBER))})
+    return record({output.name: in_unit(NUMBER, output.unit) for output in bundle.manifest.outputs})
 
 
 def feature_schema(feature: Feature) -> Document:

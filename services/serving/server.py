@@ -18,9 +18,11 @@ from starlette.types import ASGIApp
 from models.errors import MainlineError
 from models.store import write_bytes
 from services.logs import configure, log
+from services.serving import spool
 from services.serving.app import create
 from services.serving.capture import Capture
 from services.serving.engine import Engine
+from services.serving.feedback import Feedback
 from services.serving.hot import HotProtocol
 from services.serving.loader import load
 from services.serving.metrics import Metrics
@@ -77,21 +79,23 @@ def run(settings: Settings) -> int:
     )
     metrics = Metrics(model=settings.model, version=settings.version, digest=settings.digest)
     state = State(settings, metrics)
-    capture = None
+    capture = feedback = None
     if settings.capture_uri:
         capture = Capture(settings, metrics, write=write_bytes, rng=random.Random())  # noqa: S311  (a sample, no secret)
+        feedback = Feedback(settings, metrics, write=write_bytes)
 
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
         # A daemon: a fetch that hangs must not keep a process that was told to end.
         loop = asyncio.get_running_loop()
-        threading.Thread(target=_load, args=(state, server, capture, engine, loop), name="load", daemon=True).start()
+        given = (state, server, capture, feedback, engine, loop)
+        threading.Thread(target=_load, args=given, name="load", daemon=True).start()
         yield
-        if capture is not None:
-            capture.close()
+        spool.close([log.spool for log in (capture, feedback) if log is not None])
 
-    engine = Engine(state, capture)
-    server = Server(config(state, create(state, lifespan=lifespan, capture=capture), engine), state)
+    engine = Engine(state, capture, feedback.remember_each if feedback is not None else None)
+    app = create(state, lifespan=lifespan, capture=capture, feedback=feedback)
+    server = Server(config(state, app, engine), state)
     server.run()
     log.info("ended", extra={"failure": state.failure} if state.failure else {})
     return 1 if state.failure else 0
@@ -119,7 +123,12 @@ def config(state: State, app: ASGIApp, engine: Engine) -> uvicorn.Config:
 
 
 def _load(
-    state: State, server: Server, capture: Capture | None, engine: Engine, loop: asyncio.AbstractEventLoop
+    state: State,
+    server: Server,
+    capture: Capture | None,
+    feedback: Feedback | None,
+    engine: Engine,
+    loop: asyncio.AbstractEventLoop,
 ) -> None:
     """Loads in a thread of its own, so that /healthz and /ready answer meanwhile."""
     log.info("loading", extra={"uri": state.settings.uri})
@@ -135,6 +144,8 @@ def _load(
     state.metrics.load_seconds.set(served.load_seconds)
     if capture is not None:
         capture.start(feature.name for feature in served.bundle.features if feature.sensitive)
+    if feedback is not None:
+        feedback.start(served.bundle.manifest)
     gc.collect()
     gc.freeze()  # the model and the application live as long as the process: collections need not walk them
     state.served = served

@@ -20,7 +20,7 @@ from onnx import TensorProto, helper, numpy_helper
 from starlette.testclient import TestClient
 
 from models import bundle as bundles
-from models.bundle import Digest
+from models.bundle import Digest, canonical
 from models.feature import Feature
 from models.manifest import Lineage, Manifest, Output, Tolerance
 from models.spec import Serving
@@ -96,6 +96,7 @@ def make_bundle(
     golden_shift: float = 0.0,
     features: tuple[Feature, ...] = FEATURES,
     row: Mapping[str, Any] = ROW,
+    background: Sequence[Sequence[float | None]] = (),
 ) -> Made:
     """A bundle of `task` whose golden rows are all `row`; with a `golden_shift` it fails its self-test."""
     # The sum with days of thousands, in float32: exact to about 0.001.
@@ -124,7 +125,7 @@ def make_bundle(
         "golden.json": golden.to_json(),
         "reference.parquet": b"no reader here",
         "held_out.parquet": b"no reader here",
-        "background.json": b"[]\n",
+        "background.json": canonical(background),
     }
     folder = root / task
     digest = bundles.write(folder, manifest, files)
