@@ -8,6 +8,7 @@ taken. What is said of it is what this pod knows. The same truth again changes n
 a correction, as in the log, where the last word on a row counts: to refuse it would depend on which pod was asked.
 """
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -122,8 +123,8 @@ class Feedback:
             self._truths.put(truth.request_id, truth.row or 0, truth.value)
             if answer is not None:
                 self._live.add(key_of(truth.request_id, truth.row or 0), self._loss(truth, answer))
-        for outcome in outcomes:
-            self._metrics.feedback[outcome].inc()
+        for outcome, n_truths in Counter(outcomes).items():
+            self._metrics.feedback[outcome].inc(n_truths)
         return outcomes
 
     def _values(self, outputs: Outputs) -> npt.NDArray[Any]:

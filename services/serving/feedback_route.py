@@ -1,5 +1,6 @@
 """`POST /feedback`: ground truth by request id, one or many in a body. `app.create` adds it."""
 
+import asyncio
 from collections import Counter
 
 from starlette.requests import Request
@@ -12,6 +13,9 @@ from services.serving.feedback import Feedback
 from services.serving.metrics import FeedbackOutcome
 from services.serving.state import State
 from services.serving.truths import Truth, truths_of
+
+# Some 50 truths, that take half a millisecond to read; more would hold up predictions.
+INLINE_BYTES = 4096
 
 
 def routes(state: State, feedback: Feedback | None) -> list[Route]:
@@ -50,5 +54,8 @@ async def _take(request: Request, state: State, feedback: Feedback | None) -> tu
         fault = Fault("server", "no capture log", "keeps truth in its capture log", "set MAINLINE_CAPTURE_URI")
         raise Problem(Kind.FEEDBACK_OFF, "This server has no capture log: nobody would read it.", [fault])
     raw = await body.read(request, max_bytes=manifest.serving.max_body_bytes, seconds=state.settings.body_seconds)
-    truths = truths_of(body.parse(raw), manifest)
+    if len(raw) <= INLINE_BYTES:
+        truths = truths_of(body.parse(raw), manifest)
+    else:
+        truths = await asyncio.to_thread(lambda: truths_of(body.parse(raw), manifest))
     return truths, feedback.take(truths)

@@ -104,6 +104,15 @@ def test_what_is_told_is_what_the_judge_reads(price: Told) -> None:
     assert metric(price.client, "mainline_feedback_dropped_total") == 0
 
 
+def test_many_truths_are_taken_alike(price: Told) -> None:
+    truths = [(f"{number:060}", number + 0.5) for number in range(100)]  # more than is read on the event loop
+    assert price.tell(*truths) == ["unknown"] * 100
+    assert price.read().truth == {(request_id, 0): truth for request_id, truth in truths}
+    items = [{"request_id": request_id, "truth": "x"} for request_id, _ in truths]
+    answer = price.client.post("/feedback", json={"feedback": items})
+    assert (answer.status_code, len(answer.json()["errors"])) == (422, 100)
+
+
 def test_the_judge_takes_every_truth_that_the_server_takes() -> None:
     assert truths._MAX_TRUTH == _MAX_TRUTH
 
