@@ -39,6 +39,15 @@ class Encoded:
     n_warnings: int = 0
 
 
+@dataclass(frozen=True)
+class Sifted:
+    """`matrix` is (n_rows, n_features) float32, NaN where refused; `refused` holds every problem, in order of rows."""
+
+    matrix: Matrix
+    refused: list[RowProblem]
+    n_warnings: int
+
+
 class RowsRefused(MainlineError):  # noqa: N818  (what happened, in the domain's words)
     """Rows that break the spec's rules; `problems` holds at most 100 of the `n_problems`."""
 
@@ -89,6 +98,14 @@ class Findings:
             raise RowsRefused(_first(self._refused), len(self._refused) + self._more_refused)
         return Encoded(matrix, _first(self._odd), len(self._odd) + self._more_odd)
 
+    def sifted(self, matrix: Matrix) -> Sifted:
+        """The result, whatever was refused."""
+        return Sifted(matrix, _in_order(self._refused), len(self._odd))
+
+
+def _in_order(problems: list[RowProblem]) -> list[RowProblem]:
+    return sorted(problems, key=lambda p: -1 if p.row is None else p.row)
+
 
 def _first(problems: list[RowProblem]) -> list[RowProblem]:
-    return sorted(problems, key=lambda p: -1 if p.row is None else p.row)[:MAX_PROBLEMS]
+    return _in_order(problems)[:MAX_PROBLEMS]
