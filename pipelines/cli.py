@@ -16,6 +16,7 @@ import typer
 from rich.console import Console
 
 from models.errors import GateClosed, MainlineError
+from pipelines.batch.command import predict
 
 if TYPE_CHECKING:
     from pipelines.rehearsal.rehearse import Request
@@ -325,6 +326,9 @@ def serve(
         soft_wrap=True,
     )
     raise typer.Exit(server.wait())
+
+
+app.command()(predict)
 
 
 @app.command()

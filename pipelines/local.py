@@ -24,13 +24,14 @@ from types import FrameType
 
 from models.errors import ConfigError, MainlineError
 from pipelines.expressions import Value, holds
-from pipelines.local_task import Given, Outcome, TaskRun, fill
+from pipelines.local_task import Given, Outcome, TaskRun, fan_out, fill
 from pipelines.process import Processes, end_orphan, exclusive
 from pipelines.workflow_template import Artifact, Task, Template, WorkflowTemplate, read_template
 
 ROOT = Path(__file__).resolve().parent.parent
 _EXIT = "onExit"
 _WORST = ("Succeeded", "Failed", "Error")
+_UNBOUNDED = 1000  # containers at once where a workflow names no parallelism
 
 
 @dataclass(frozen=True)
@@ -119,6 +120,10 @@ class _Run:
     processes: Processes = field(default_factory=Processes)
     tasks: dict[str, Outcome] = field(default_factory=dict)
     speaking: threading.Lock = field(default_factory=threading.Lock)
+    slots: threading.Semaphore = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.slots = threading.Semaphore(self.workflow.parallelism or _UNBOUNDED)
 
     def run(self) -> Result:
         started = time.monotonic()
@@ -146,7 +151,7 @@ class _Run:
         _refuse_unknown(waiting)
         ended: queue.SimpleQueue[tuple[str, Outcome | BaseException]] = queue.SimpleQueue()
         running = 0
-        with ThreadPoolExecutor(self.workflow.parallelism or len(tasks)) as pool, _stopping(self.processes):
+        with ThreadPoolExecutor(len(tasks)) as pool, _stopping(self.processes):
             while True:
                 for task in self._ready(waiting):
                     del waiting[task.name]
@@ -192,18 +197,54 @@ class _Run:
         self, task: Task, deadline: float, ended: "queue.SimpleQueue[tuple[str, Outcome | BaseException]]"
     ) -> None:
         try:
-            outcome = self._container(task, deadline)
+            outcome = self._each(task, deadline) if task.with_param else self._container(task, deadline)
         except BaseException as err:  # noqa: BLE001  (handed to the thread that waits)
             ended.put((task.name, err))
         else:
             self._note(task.name, outcome)
             ended.put((task.name, outcome))
 
-    def _container(self, task: Task, deadline: float, *, unresolved: str = r"(?!)", remember: bool = True) -> Outcome:
+    def _each(self, task: Task, deadline: float) -> Outcome:
+        """A task once for each item of its `withParam`, side by side; the worst of them is what it comes to.
+
+        All are run, whatever becomes of one, as in a DAG of Argo's. What they write has no name of its own: whoever
+        refers to it is told that nothing is known of it.
+        """
+        started = time.monotonic()
+        try:
+            items = fan_out(fill(task.with_param, self._scope(), task.name), task.name)
+        except ConfigError as err:
+            return Outcome("Error", str(err), exit_code=err.exit_code)
+
+        def run(index: int) -> Outcome:
+            one = replace(task, name=f"{task.name}({index})")
+            outcome = self._container(one, deadline, item=items[index])
+            self._note(one.name, outcome)
+            return outcome
+
+        with ThreadPoolExecutor(len(items) or 1) as pool:
+            outcomes = list(pool.map(run, range(len(items))))
+        seconds = time.monotonic() - started
+        worst = max(outcomes, key=lambda outcome: _WORST.index(outcome.status), default=Outcome("Skipped"))
+        if worst.status in ("Succeeded", "Skipped"):
+            key = " ".join(outcome.key for outcome in outcomes)
+            return Outcome(worst.status, "", seconds, 0, all(outcome.reused for outcome in outcomes), key)
+        failed = sum(outcome.status != "Succeeded" for outcome in outcomes)
+        return Outcome(worst.status, f"{failed} of {len(items)}: {worst.message}", seconds, worst.exit_code)
+
+    def _container(
+        self,
+        task: Task,
+        deadline: float,
+        *,
+        unresolved: str = r"(?!)",
+        remember: bool = True,
+        item: Mapping[str, str] | None = None,
+    ) -> Outcome:
         template = self.workflow.templates[task.template]
         if template.container is None:
             raise ConfigError([f"{task.name}: a dag inside a dag is not run here; make {template.name!r} a container"])
-        scope = self._scope()
+        scope = {**self._scope(), **(item or {})}
         try:
             given = {p.name: fill(p.value or "", scope, task.name) for p in task.parameters}
             for parameter in template.inputs:
@@ -228,7 +269,9 @@ class _Run:
                 unresolved=unresolved,
                 remember=remember,
             )
-            return run.run()
+            with self.slots:
+                self.processes.sleep(0)  # asked to end while it waited for its turn
+                return run.run()
         except ConfigError as err:
             return Outcome("Error", str(err), exit_code=err.exit_code)
 

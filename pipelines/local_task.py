@@ -69,6 +69,29 @@ def fill(text: str, scope: Mapping[str, str], where: str, *, unresolved: str = r
     return re.sub(r"{{([^{}]*)}}", value, text)
 
 
+def fan_out(text: str, where: str) -> list[dict[str, str]]:
+    """The items of a `withParam`, each as the names that it gives: `item`, and `item.<key>` of an object.
+
+    Raises:
+        ConfigError: the text is no JSON list.
+    """
+    try:
+        items = json.loads(text)
+    except ValueError:
+        items = None
+    if not isinstance(items, list):
+        raise ConfigError([f"{where}: withParam: got {text[:200]!r}, must be a JSON list"])
+    return [
+        {"item": _text(item)}
+        | ({f"item.{key}": _text(value) for key, value in item.items()} if isinstance(item, dict) else {})
+        for item in items
+    ]
+
+
+def _text(value: object) -> str:
+    return value if isinstance(value, str) else json.dumps(value)
+
+
 @dataclass(frozen=True)
 class TaskRun:
     """Everything that one task needs to run.

@@ -1,8 +1,8 @@
 """Renders pipelines/workflows to manifests/, one object per file; `--check` fails on a stale or stray file.
 
-What trains goes to manifests/workflows, what follows git after a merge to manifests/delivery, the namespaces of
-overlays to manifests/platform/environments. The files are committed and carry a banner. `make render` writes them,
-`make lint` checks them.
+What trains or predicts in batches goes to manifests/workflows, what follows git after a merge to manifests/delivery,
+the namespaces of overlays to manifests/platform/environments. The files are committed and carry a banner. `make render`
+writes them, `make lint` checks them.
 """
 
 import argparse
@@ -16,6 +16,7 @@ import yaml
 
 from models.errors import MainlineError
 from pipelines.environments import stale_environments, write_environments
+from pipelines.workflows.batch_predict import batch_predict_template
 from pipelines.workflows.delivery import apply_template, rollout_ended_template
 from pipelines.workflows.dispatch import dispatch_template, reconcile_schedule, reconcile_template
 from pipelines.workflows.resources import CLASSES
@@ -25,7 +26,7 @@ ROOT = Path(__file__).resolve().parent.parent
 FOLDER = Path("manifests/workflows")
 # What hera makes objects of, by the folder that they are rendered to.
 SOURCES: Mapping[Path, Callable[[], Iterable[Any]]] = {
-    FOLDER: lambda: [train_template(resources) for resources in CLASSES],
+    FOLDER: lambda: [*(train_template(resources) for resources in CLASSES), batch_predict_template()],
     Path("manifests/delivery"): lambda: [
         dispatch_template(),
         apply_template(),

@@ -40,6 +40,7 @@ NOT_TRAINING = (
         "pipelines/judge_report.py",
         "pipelines/environments.py",
     ),
+    *("pipelines/batch/*", "pipelines/steps/batch_*.py", "manifests/workflows/*batch*"),
     *("pipelines/steps/apply.py", "pipelines/steps/rollout_ended.py", "pipelines/image_proposal.py"),
 )
 _RENDERED = "manifests/workflows/*"
@@ -47,9 +48,9 @@ _RENDERED = "manifests/workflows/*"
 
 def is_shared(path: str) -> bool:
     """Whether a file is training code that all models share."""
-    if fnmatchcase(path, _RENDERED):
-        return True
     if any(fnmatchcase(path, pattern) for pattern in NOT_TRAINING):
         return False
+    if fnmatchcase(path, _RENDERED):
+        return True
     of_models = path.startswith("models/") and path.count("/") == 1
     return path.endswith(".py") and (of_models or path.startswith("pipelines/"))

@@ -62,7 +62,7 @@ _UNDERSTOOD = {
     "env": "name value",
     "volumeMount": "name mountPath",
     "dag": "tasks",
-    "task": "name template depends dependencies when arguments",
+    "task": "name template depends dependencies when arguments withParam",
     "retryStrategy": "limit retryPolicy expression backoff",
     "backoff": "duration factor maxDuration cap",
 }
@@ -115,7 +115,10 @@ class Container:
 
 @dataclass(frozen=True)
 class Task:
-    """A task of a DAG. `depends` is an expression over the states of others, empty for none."""
+    """A task of a DAG. `depends` is an expression over the states of others, empty for none.
+
+    `with_param` is the text of a JSON list: the task runs once for each of its items, as `{{item}}`. Empty for once.
+    """
 
     name: str
     template: str
@@ -123,6 +126,7 @@ class Task:
     when: str
     parameters: tuple[Parameter, ...]
     artifacts: tuple[Artifact, ...]
+    with_param: str = ""
 
 
 @dataclass(frozen=True)
@@ -284,6 +288,7 @@ class _Reader:
             when=str(raw.get("when", "")),
             parameters=self.parameters(arguments.get("parameters"), f"{where}.parameters"),
             artifacts=self.artifacts(arguments.get("artifacts"), f"{where}.artifacts"),
+            with_param=str(raw.get("withParam", "")),
         )
 
     def retry(self, given: Any, where: str) -> Retry:

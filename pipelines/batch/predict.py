@@ -165,7 +165,9 @@ class _Work:
     def _side(self, scored: Scored, stack: ExitStack) -> IO[str]:
         if self.order.refusal is Refusal.FAIL:
             remedy = "mend them, or ask for refused rows to be set aside"
-            raise FileRefused(f"{self.name}: rows are refused, {remedy}; the first:\n{told(scored.refused, self.rows)}")
+            raise FileRefused(
+                f"{self.name}: rows are refused, {remedy}; the first:\n{told(self.name, scored.refused, self.rows)}"
+            )
         return self._open_side(stack)
 
     def _open_side(self, stack: ExitStack) -> IO[str]:

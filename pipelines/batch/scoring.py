@@ -58,10 +58,10 @@ def run(predictor: Predictor, matrix: Matrix) -> Outputs:
     return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
 
 
-def told(problems: Sequence[RowProblem], first: int, most: int = 10) -> str:
-    """The first problems of a batch that begins with row `first`, a line each; values are the side file's alone."""
+def told(name: str, problems: Sequence[RowProblem], first: int, most: int = 10) -> str:
+    """The first problems of a batch of a file, which begins with row `first`; values are the side file's alone."""
     lines = [
-        f"row {first + (problem.row or 0)}: {problem.feature}: {problem.rule}, {problem.remedy}"
+        f"{name}: row {first + (problem.row or 0)}: {problem.feature}: {problem.rule}, {problem.remedy}"
         for problem in problems[:most]
     ]
     return "\n".join(lines)

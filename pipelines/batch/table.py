@@ -17,6 +17,7 @@ import pyarrow.parquet
 
 from models.declaration import did_you_mean
 from models.feature import Feature
+from models.rows import Coded
 from pipelines.batch.order import FileRefused
 
 ENDINGS = (".parquet", ".csv")
@@ -114,6 +115,9 @@ def _values(column: pa.Array, *, number: bool, texts: bool) -> Any:
         return column.to_numpy(zero_copy_only=False)  # NaN for null
     if pa.types.is_date(column.type):
         column = column.cast(pa.date32()).cast(pa.string())
+    if not number and (pa.types.is_string(column.type) or pa.types.is_large_string(column.type)):
+        found = column.dictionary_encode(null_encoding="encode")
+        return Coded(found.indices.to_numpy(), found.dictionary.to_pylist())
     return column.to_pylist()
 
 

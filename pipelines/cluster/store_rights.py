@@ -1,8 +1,8 @@
 """Who may do what in the development cluster's object store: one account a role, each bucket a policy that names them.
 
 Serving reads bundles and writes what it captures; the judge reads both; training writes bundles and checkpoints and
-reads data; delivery writes bundles and what it records; a person pushes data. In a store that is somebody else's, its
-own policies say so.
+reads data; delivery writes bundles and what it records; a person pushes data, and both the rows and the predictions of
+batches lie where trainings' pods and a person may write. In a store that is somebody else's, its own policies say so.
 """
 
 import json
@@ -40,6 +40,7 @@ RIGHTS: Mapping[str, Mapping[Role, Right]] = {
     "mainline-checkpoints": {Role.TRAINING: Right.WRITE},
     "mainline-captures": {Role.SERVING: Right.APPEND, Role.JUDGING: Right.READ},
     "mainline-data": {Role.TRAINING: Right.READ, Role.PERSON: Right.WRITE},
+    "mainline-batch": {Role.TRAINING: Right.WRITE, Role.PERSON: Right.WRITE},
     "mainline-workflows": {Role.TRAINING: Right.WRITE, Role.DELIVERY: Right.WRITE, Role.PERSON: Right.READ},
 }
 BUCKETS = tuple(RIGHTS)

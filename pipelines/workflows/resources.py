@@ -42,6 +42,10 @@ CLASSES = (
     ),
 )
 
+# A worker of a batch prediction: one thread of the graph, and batches of some 10 MB whatever the file's size. Two hours
+# are 700 million rows of a linear model; a try that is given up has kept every file that it finished.
+BATCH = ResourceClass(name="batch", cpu="500m", memory="1Gi", deadline_seconds=7200)
+
 # What every other step gets: they read a table, predict some thousand rows, or talk to a server.
 STEP_CPU = "500m"
 STEP_MEMORY = "2Gi"
