@@ -61,7 +61,7 @@ class Place(Protocol):
         """A path to write the file to; it is there under its name once the context has ended without an error."""
 
     def turn(self, name: str) -> AbstractContextManager[None]:
-        """The right to make a file: one worker of this machine at a time. In a bucket everybody has it."""
+        """The right to make a file, until it is there: one worker of this machine at a time, in a bucket everybody."""
 
 
 def open_place(uri: str, scratch: Path) -> Place:

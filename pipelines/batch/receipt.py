@@ -39,6 +39,7 @@ class Receipt:
     output_sha256: str
     output_bytes: int
     refused: str
+    refused_sha256: str
     rows: int
     refused_rows: int
     warnings: int
@@ -92,4 +93,5 @@ def done(output: Place, name: str, sha256: str, order: Order) -> Receipt | None:
     found = receipt_of(output, name, order)
     if found is None or found.input_sha256 != sha256 or output.sha256(found.output) != found.output_sha256:
         return None
-    return found if not found.refused or output.size(found.refused) is not None else None
+    whole = not found.refused or output.sha256(found.refused) == found.refused_sha256
+    return found if whole else None

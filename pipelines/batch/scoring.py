@@ -42,7 +42,7 @@ def score(predictor: Predictor, columns: Mapping[str, Any]) -> Scored:
     outputs = run(predictor, sifted.matrix if len(rows) == len(good) else sifted.matrix[rows])
     finite = np.ones(len(rows), dtype=bool)
     for answers in outputs.values():
-        finite &= np.isfinite(answers.reshape(len(rows), -1)).all(axis=1)
+        finite &= np.isfinite(answers) if answers.ndim == 1 else np.isfinite(answers).all(axis=1)
     if finite.all():
         return Scored(rows, outputs, sifted.refused, sifted.n_warnings)
     refused = [*sifted.refused, *map(_no_answer, rows[~finite].tolist())]

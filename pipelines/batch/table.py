@@ -24,6 +24,8 @@ ENDINGS = (".parquet", ".csv")
 # Rows times features of a batch: some 10 MB while it is worked on, and 100 MB where every value is refused.
 _CELLS = 2**19
 _CSV_BLOCK_BYTES = 2**20
+# Of each column of a Parquet file, whose row groups may be as large as the file.
+_BUFFER_BYTES = 2**18
 _NUMBER = r"^[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?$|^[nN][aA][nN]$"
 
 
@@ -58,7 +60,7 @@ class Table:
 
     def _read(self, columns: list[str], most: int) -> Iterator[pa.RecordBatch]:
         if self.path.suffix == ".parquet":
-            with pyarrow.parquet.ParquetFile(self.path, memory_map=True) as file:
+            with pyarrow.parquet.ParquetFile(self.path, buffer_size=_BUFFER_BYTES) as file:
                 yield from file.iter_batches(batch_size=most, columns=columns, use_threads=False)
         else:
             convert = _texts(columns)
@@ -75,7 +77,7 @@ def open_table(path: Path, name: str, features: Sequence[Feature]) -> Table:
     """
     with _readable(name):
         if path.suffix == ".parquet":
-            schema = pyarrow.parquet.read_schema(path, memory_map=True)
+            schema = pyarrow.parquet.read_schema(path)
         else:
             with _csv(path, pyarrow.csv.ConvertOptions()) as reader:
                 schema = pa.schema([(each, pa.string()) for each in reader.schema.names])

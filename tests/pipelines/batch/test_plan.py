@@ -1,0 +1,102 @@
+"""Which files are taken, how they are shared out, and what cannot be planned; then what it came to."""
+
+import json
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from models.errors import ConfigError
+from pipelines.batch.order import Layout, Refusal
+from pipelines.batch.plan import Plan, make_plan
+from pipelines.batch.summary import Incomplete, refuse_missing, summarise
+from tests.pipelines.batch.conftest import Bench, house_rows
+
+NOW = datetime(2024, 6, 7, 8, tzinfo=UTC)
+
+
+def plan(source: Path, output: Path, *, shards: int = 2, layout: Layout = Layout.PARQUET) -> Plan:
+    return make_plan(
+        source.as_uri(), output.as_uri(), shards=shards, layout=layout, started=NOW, scratch=output / "scratch"
+    )
+
+
+def test_tables_of_all_folders_are_taken_and_hidden_ones_passed_over(tmp_path: Path) -> None:
+    names = ["a.csv", "deep/er/b.parquet", "notes.txt", ".hidden.csv", "_done/c.csv", "deep/_x.csv", "d.CSV"]
+    for name in names:
+        path = tmp_path / "in" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text("x")
+    assert plan(tmp_path / "in", tmp_path / "out").names == ["a.csv", "deep/er/b.parquet"]
+
+
+def test_workers_get_about_the_same_number_of_bytes(tmp_path: Path) -> None:
+    sizes = {"a.csv": 100, "b.csv": 60, "c.csv": 50, "d.csv": 1}
+    (tmp_path / "in").mkdir()
+    for name, size in sizes.items():
+        (tmp_path / "in" / name).write_bytes(b"x" * size)
+    made = plan(tmp_path / "in", tmp_path / "out")
+    assert made.shards == (("a.csv", "d.csv"), ("b.csv", "c.csv"))
+    assert len(plan(tmp_path / "in", tmp_path / "out", shards=99).shards) == 4
+
+
+def test_one_file_is_an_input_too(tmp_path: Path) -> None:
+    for name in ("a.csv", "b.csv"):
+        (tmp_path / name).write_text("x")
+    made = plan(tmp_path / "a.csv", tmp_path / "out")
+    assert (made.source, made.names) == (tmp_path.as_uri(), ["a.csv"])
+    with pytest.raises(ConfigError, match="must not lie within the input"):
+        plan(tmp_path / "a.csv", tmp_path, layout=Layout.CSV)
+
+
+def test_a_folder_may_be_called_like_a_file(tmp_path: Path) -> None:
+    (tmp_path / "rows.parquet").mkdir()
+    (tmp_path / "rows.parquet/part-0.parquet").write_text("x")
+    assert plan(tmp_path / "rows.parquet", tmp_path / "out").names == ["part-0.parquet"]
+
+
+@pytest.mark.parametrize(
+    ("names", "output", "said"),
+    [
+        ([], "out", "holds no .parquet or .csv file"),
+        (["a.csv", "a.parquet"], "out", "a.csv and a.parquet would both become a.parquet; rename one"),
+        (["a.csv"], "in/out", "must not lie within the input"),
+        (["a.csv"], "in", "must not lie within the input"),
+    ],
+    ids=["empty", "collision", "below", "same"],
+)
+def test_what_cannot_be_planned_is_told(tmp_path: Path, names: list[str], output: str, said: str) -> None:
+    (tmp_path / "in").mkdir()
+    for name in names:
+        (tmp_path / "in" / name).write_text("x")
+    with pytest.raises(ConfigError, match=said):
+        plan(tmp_path / "in", tmp_path / output)
+
+
+def test_a_plan_is_read_as_it_was_written(tmp_path: Path) -> None:
+    made = Plan("file:///in", "2024-06-07T08:00:00+00:00", (("a.csv",), ("b.csv", "c.csv")))
+    made.write(tmp_path)
+    assert Plan.read(tmp_path) == made
+    with pytest.raises(ConfigError, match="run batch_plan first"):
+        Plan.read(tmp_path / "nowhere")
+
+
+def test_a_summary_counts_what_is_there_and_names_what_is_missing(bench: Bench) -> None:
+    bench.put("a.csv", house_rows(10).assign(rooms=[99] + [3] * 9))
+    bench.put("b.csv", house_rows(20))
+    bench.put("c.csv", house_rows(5))
+    bench.predict("a.csv")
+    began = datetime.now(UTC).isoformat(timespec="milliseconds")
+    bench.predict("b.csv")
+    summary = summarise(Plan(bench.source.uri, began, (("a.csv", "b.csv", "c.csv"),)), bench.output, bench.order())
+    counted = (summary.files, summary.predicted, summary.skipped, summary.missing, summary.rows, summary.refused_rows)
+    assert counted == (3, 1, 1, ("c.csv",), 30, 1)
+    assert json.loads((bench.output.path / "_summary.json").read_text())["missing"] == ["c.csv"]
+    with pytest.raises(Incomplete, match=r"no predictions of c\.csv"):
+        refuse_missing(summary.missing)
+    (bench.output.path / "b.parquet").write_bytes(b"")
+    strict = bench.order(refusal=Refusal.FAIL)
+    assert summarise(Plan(bench.source.uri, began, (("a.csv", "b.csv"),)), bench.output, strict).missing == (
+        "a.csv",
+        "b.csv",
+    )
