@@ -190,8 +190,11 @@ class _Run:
     def _unhandled(self, tasks: tuple[Task, ...]) -> list[str]:
         """Failed tasks whose failure no other task is there for."""
         text = " ".join(task.depends for task in tasks)
-        failed = [name for name, outcome in self.tasks.items() if outcome.status in ("Failed", "Error")]
-        return [name for name in failed if not re.search(rf"(?<![\w-]){re.escape(name)}\.(Failed|Errored)\b", text)]
+        states = {"Failed": "Failed", "Error": "Errored"}
+        ended = {name: states[outcome.status] for name, outcome in self.tasks.items() if outcome.status in states}
+        return [
+            name for name, state in ended.items() if not re.search(rf"(?<![\w-]){re.escape(name)}\.{state}\b", text)
+        ]
 
     def _in_thread(
         self, task: Task, deadline: float, ended: "queue.SimpleQueue[tuple[str, Outcome | BaseException]]"

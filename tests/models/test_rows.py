@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from models.cells import decode_date, encode_date
 from models.feature import Feature
-from models.rows import RowsRefused, decode, encode, encode_columns
+from models.rows import Coded, RowsRefused, decode, encode, encode_columns, sift_columns
 from models.spec import ModelSpec
 
 FEATURES = (
@@ -84,6 +84,30 @@ def test_a_table_encodes_as_its_rows_do(rows: list[dict[str, Any]]) -> None:
         encode_columns({str(name): values for name, values in frame.items()}, FEATURES).matrix,
         encode(rows, FEATURES).matrix,
     )
+
+
+@settings(max_examples=60, deadline=None)
+@given(rows=st.lists(st.fixed_dictionaries({feature.name: ANYTHING for feature in FEATURES}), min_size=1, max_size=4))
+def test_sifted_rows_are_those_that_would_be_refused_alone(rows: list[dict[str, Any]]) -> None:
+    sifted = sift_columns({feature.name: [row[feature.name] for row in rows] for feature in FEATURES}, FEATURES)
+    refused = {problem.row for problem in sifted.refused}
+    for index, row in enumerate(rows):
+        # a table's NaN is a missing value, a row's is a wrong one
+        alone = _outcome([{name: None if value != value else value for name, value in row.items()}])
+        assert (alone[0] == "refused") == (index in refused)
+        if alone[0] == "encoded":
+            assert sifted.matrix[index].tobytes() == alone[1]
+
+
+@settings(max_examples=60, deadline=None)
+@given(values=st.lists(ANYTHING, min_size=1, max_size=6), column=st.sampled_from([f.name for f in FEATURES]))
+def test_a_column_by_its_distinct_values_is_judged_as_one_by_its_rows(values: list[Any], column: str) -> None:
+    right: dict[str, Any] = {feature.name: [None] * len(values) for feature in FEATURES}
+    coded = Coded(np.arange(len(values))[::-1], values[::-1])
+    by_rows, by_values = (sift_columns({**right, column: given}, FEATURES) for given in (values, coded))
+    np.testing.assert_array_equal(by_rows.matrix, by_values.matrix)
+    assert [(p.row, p.rule) for p in by_rows.refused] == [(p.row, p.rule) for p in by_values.refused]
+    assert by_rows.n_warnings == by_values.n_warnings
 
 
 REFUSED: list[tuple[str, str, Any, str]] = [

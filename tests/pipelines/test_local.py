@@ -312,6 +312,78 @@ def test_every_field_without_meaning_here_has_a_reason() -> None:
     assert all(len(reason.split()) > 2 for reason in MEANINGLESS_HERE.values())
 
 
+def fanned_out(items: str, *args: str, code: str = WRITE, **spec: Any) -> Step:
+    """make -> each, once for each item -> after."""
+    make = step("make", WRITE, "{{outputs.parameters.items.path}}", items, outputs=out("items"))
+    each = step("each", code, *args, inputs={"parameters": [{"name": "one"}]})
+    tasks: list[Step] = [
+        {"name": "make", "template": "make"},
+        {
+            "name": "each",
+            "template": "each",
+            "depends": "make",
+            "withParam": "{{tasks.make.outputs.parameters.items}}",
+            "arguments": {"parameters": [{"name": "one", "value": "{{item}}"}]},
+        },
+        {"name": "after", "template": "ok", "depends": "each.Succeeded || each.Failed"},
+    ]
+    return document(tasks, [make, each, step("ok", "")], **spec)
+
+
+def test_a_task_runs_once_for_each_item(run: Run, tmp_path: Path) -> None:
+    content = fanned_out(
+        '[1, "two words", {"k": "v"}]',
+        "{{inputs.parameters.one}}",
+        code=f"""
+import sys, pathlib
+with pathlib.Path({str(tmp_path / "seen")!r}).open("a") as seen: seen.write(sys.argv[1] + "\\n")""",
+    )
+    result = run(content)
+    assert result.phase == "Succeeded"
+    assert sorted((tmp_path / "seen").read_text().splitlines()) == ["1", "two words", '{"k": "v"}']
+    assert run(content).tasks["each"].reused
+    assert len((tmp_path / "seen").read_text().splitlines()) == 3, "a second run remembers every item"
+
+
+def test_an_items_parts_have_names(run: Run, tmp_path: Path) -> None:
+    content = fanned_out('[{"file": "a", "n": 2}]', str(tmp_path / "seen"), "{{inputs.parameters.one}}")
+    content["spec"]["templates"][0]["dag"]["tasks"][1]["arguments"]["parameters"][0]["value"] = (
+        "{{item.file}}-{{item.n}}"
+    )
+    assert run(content).phase == "Succeeded"
+    assert (tmp_path / "seen").read_text() == "a-2"
+
+
+def test_all_items_run_and_the_worst_decides(run: Run, tmp_path: Path) -> None:
+    code = f"import sys, pathlib as p; p.Path({str(tmp_path)!r}, sys.argv[1]).touch(); sys.exit(int(sys.argv[1]))"
+    result = run(fanned_out("[0, 3, 0]", "{{inputs.parameters.one}}", code=code))
+    assert (result.tasks["each"].status, result.tasks["each"].exit_code) == ("Failed", 3)
+    assert result.tasks["each"].message.startswith("1 of 3: exit code 3")
+    assert (result.tasks["after"].status, result.phase) == ("Succeeded", "Succeeded")
+    assert (tmp_path / "0").exists()
+
+
+def test_no_more_items_at_once_than_the_workflow_allows(run: Run, tmp_path: Path) -> None:
+    code = (
+        "import sys, time, pathlib as p\n"
+        f"here = p.Path({str(tmp_path)!r}); mine = here / f'running-{{sys.argv[1]}}'; mine.touch()\n"
+        "time.sleep(0.3); seen = len(list(here.glob('running-*')))\n"
+        "(here / f'saw-{sys.argv[1]}').write_text(str(seen)); mine.unlink()"
+    )
+    content = fanned_out("[1, 2, 3, 4, 5]", "{{inputs.parameters.one}}", code=code, parallelism=2)
+    assert run(content).phase == "Succeeded"
+    assert max(int(path.read_text()) for path in tmp_path.glob("saw-*")) == 2
+
+
+@pytest.mark.parametrize(
+    ("items", "status"), [("[]", "Skipped"), ("{}", "Error"), ("no list", "Error")], ids=["none", "object", "text"]
+)
+def test_items_that_are_no_list_are_an_error(run: Run, items: str, status: str) -> None:
+    result = run(fanned_out(items, "x", "y"))
+    assert result.tasks["each"].status == status
+    assert status == "Skipped" or "withParam: got" in result.message
+
+
 @pytest.mark.parametrize("resources", ["small", "large", "gpu"])
 def test_every_rendered_template_is_understood(resources: str) -> None:
     root = Path(__file__).resolve().parents[2]

@@ -13,9 +13,10 @@ from pipelines.render import rendered
 from pipelines.workflows.resources import CLASSES
 
 ROOT = Path(__file__).resolve().parents[2]
-TEMPLATES: dict[str, Any] = {
+RENDERED: dict[str, Any] = {
     document["metadata"]["name"]: document["spec"] for document in map(yaml.safe_load, rendered().values())
 }
+TEMPLATES = {name: spec for name, spec in RENDERED.items() if name != "batch-predict"}
 COMMIT_CODE = {"validate-data", "train", "evaluate"}
 
 
@@ -26,6 +27,12 @@ def steps(spec: Any) -> dict[str, Any]:
 @pytest.fixture(params=sorted(TEMPLATES))
 def spec(request: pytest.FixtureRequest) -> Any:
     return TEMPLATES[request.param]
+
+
+@pytest.fixture(params=sorted(RENDERED))
+def any_spec(request: pytest.FixtureRequest) -> Any:
+    """A training's, or the batch prediction's, which is hardened and declared by the same rules."""
+    return RENDERED[request.param]
 
 
 def test_one_template_a_resource_class() -> None:
@@ -54,8 +61,8 @@ def test_commits_code_never_learns_where_mlflow_is(spec: Any) -> None:
         assert "mlflow-tracking-uri" not in yaml.safe_dump(steps(spec)[name])
 
 
-def test_every_step_is_hardened(spec: Any) -> None:
-    for step in steps(spec).values():
+def test_every_step_is_hardened(any_spec: Any) -> None:
+    for step in steps(any_spec).values():
         context = step["container"]["securityContext"]
         assert context["runAsNonRoot"]
         assert isinstance(context["runAsUser"], int)
@@ -64,16 +71,16 @@ def test_every_step_is_hardened(spec: Any) -> None:
         assert context["capabilities"] == {"drop": ["ALL"]}
         assert context["seccompProfile"] == {"type": "RuntimeDefault"}
         assert {mount["mountPath"] for mount in step["container"]["volumeMounts"]} == {"/tmp", "/outputs"}
-    assert spec["serviceAccountName"] != "default"
-    assert spec["automountServiceAccountToken"] is False
+    assert any_spec["serviceAccountName"] != "default"
+    assert any_spec["automountServiceAccountToken"] is False
 
 
-def test_every_step_retries_but_never_a_refusal(spec: Any) -> None:
-    for step in steps(spec).values():
+def test_every_step_retries_but_never_a_refusal(any_spec: Any) -> None:
+    for step in steps(any_spec).values():
         retry = step["retryStrategy"]
         assert retry["retryPolicy"] == "Always"
         assert "maxDuration" not in retry["backoff"], "it would forbid a training of hours its second try"
-        assert step["activeDeadlineSeconds"] < spec["activeDeadlineSeconds"]
+        assert step["activeDeadlineSeconds"] < any_spec["activeDeadlineSeconds"]
         for code, tries, again in (("1", 0, True), ("1", 1, True), ("2", 0, False), ("3", 0, False)):
             assert retried(retry, code, tries) is again, (step["name"], code, tries)
         assert retried(retry, "1", 2) is False
@@ -114,9 +121,9 @@ def test_only_the_gpu_class_asks_for_a_gpu_and_only_to_train() -> None:
         assert "nvidia" not in rest
 
 
-def test_every_reference_of_the_dag_is_declared(spec: Any) -> None:
-    templates = steps(spec)
-    [dag] = [template for template in spec["templates"] if "dag" in template]
+def test_every_reference_of_the_dag_is_declared(any_spec: Any) -> None:
+    templates = steps(any_spec)
+    [dag] = [template for template in any_spec["templates"] if "dag" in template]
     for task in dag["dag"]["tasks"]:
         given, inputs = task.get("arguments", {}), templates[task["template"]].get("inputs", {})
         for kind in ("parameters", "artifacts"):
@@ -126,8 +133,8 @@ def test_every_reference_of_the_dag_is_declared(spec: Any) -> None:
             assert name in {output["name"] for output in templates[other]["outputs"][kind]}, task["name"]
 
 
-def test_every_step_is_a_module_that_knows_its_flags(spec: Any, capsys: pytest.CaptureFixture[str]) -> None:
-    for step in steps(spec).values():
+def test_every_step_is_a_module_that_knows_its_flags(any_spec: Any, capsys: pytest.CaptureFixture[str]) -> None:
+    for step in steps(any_spec).values():
         [*_, module] = step["container"]["command"]
         assert importlib.util.find_spec(module) is not None
         with pytest.raises(SystemExit) as ended:

@@ -23,6 +23,10 @@ def test_training_cannot_change_the_data_that_it_trains_on() -> None:
     assert not {"s3:PutObject", "s3:DeleteObject"} & allowed("mainline-data", Role.TRAINING)
 
 
+def test_rows_and_predictions_of_batches_are_nobody_elses() -> None:
+    assert {role for role in Role if allowed("mainline-batch", role)} == {Role.TRAINING, Role.PERSON}
+
+
 @pytest.mark.parametrize("bucket", BUCKETS)
 def test_the_judge_changes_nothing(bucket: str) -> None:
     assert not {"s3:PutObject", "s3:DeleteObject"} & allowed(bucket, Role.JUDGING)
