@@ -187,7 +187,7 @@ def _encode_list(values: Sequence[Any], column: Column, findings: Findings) -> n
 def _encode_column(values: Any, column: Column, findings: Findings) -> npt.NDArray[np.float64]:
     if isinstance(values, Coded):
         distinct = [plain(value) for value in values.distinct]
-        numbers = column.fast(distinct)[values.codes]
+        numbers: npt.NDArray[np.float64] = column.fast(distinct)[values.codes]
         for row in np.flatnonzero(np.isnan(numbers)).tolist():
             numbers[row] = findings.ask(column, row, distinct[values.codes[row]])
         return numbers

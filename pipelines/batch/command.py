@@ -5,7 +5,7 @@ import os
 import sys
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.console import Console
@@ -58,7 +58,7 @@ def predict(
     _told(result, summary, str(settings.workflows / result.workflow), as_json=as_json)
 
 
-def _told(result: "Result", summary: dict[str, object], logs: str, *, as_json: bool) -> None:
+def _told(result: "Result", summary: dict[str, Any], logs: str, *, as_json: bool) -> None:
     if as_json:
         sys.stdout.write(json.dumps({"phase": result.phase, "message": result.message, "logs": logs, **summary}) + "\n")
     elif summary:
