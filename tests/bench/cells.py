@@ -1,4 +1,4 @@
-"""Measures servers side by side: round after round each in turn, so that what the machine does meanwhile meets them all.
+"""Measures servers side by side: round after round each in turn, so that what the machine does meanwhile meets all.
 
 In a round every server is started for every model, checked against scikit-learn, warmed, and asked with each cell's
 requests. A cell that other processes disturbed is taken again, and of its tries the least disturbed one counts.
@@ -31,7 +31,7 @@ class Cell:
     connections: int
 
     def ways(self, target: Target) -> tuple[Way, ...]:
-        """The ones it is asked in: a single row in a server's first, many rows in each; the limit is for single rows."""
+        """The ones it is asked in: a single row in a server's first, many in each. The limit answers single rows."""
         if self.n_rows == 1:
             return target.ways[:1]
         return () if target.role is Role.LIMIT else target.ways
@@ -172,10 +172,15 @@ def _round(
         with started(target, made, python, core=plan.server_core) as running:
             asked = [(cell, way) for cell in cells for way in cell.ways(target)]
             right = {(way.name, rows) for way, rows in _right(running, asked, seen)}
-            if not check_only:
-                for cell, way in asked:
-                    if (way.name, cell.n_rows) in right:
-                        seen.cells.append(_cell(running, cell, way, number, plan, kept))
+            warm: set[tuple[str, int]] = set()
+            for cell, way in asked if not check_only else ():
+                key = way.name, cell.n_rows
+                if key not in right:
+                    continue
+                if key not in warm:
+                    warm.add(key)
+                    _load(running, cell, way, plan, kept, plan.warm_seconds)
+                seen.cells.append(_cell(running, cell, way, number, plan, kept))
             memory = processes.memory_mb(running.processes())
             seen.starts.append(Started(target.name, target.role, made.name, number, running.start_seconds, memory))
     except (DidNotStartError, NoLoadError) as error:
@@ -199,18 +204,11 @@ def _right(running: Running, asked: Sequence[tuple[Cell, Way]], seen: Seen) -> I
 
 def _cell(running: Running, cell: Cell, way: Way, number: int, plan: Plan, kept: Bodies) -> Measured:
     """The least disturbed of at most `plan.tries` tries."""
-    file, headers = kept.of(running.target, way, running.made, cell.n_rows)
-    url = f"http://127.0.0.1:{running.port}{way.route(running.made.name, cell.n_rows)}"
-
-    def load(seconds: int) -> Load:
-        return post(url, file, headers, connections=cell.connections, seconds=seconds, core=plan.load_core)
-
-    load(plan.warm_seconds)
     best: Measured | None = None
     for attempt in range(1, plan.tries + 1):
         quiet(plan)
         before, began = _used(running), time.monotonic()
-        found = load(plan.seconds)
+        found = _load(running, cell, way, plan, kept, plan.seconds)
         took = time.monotonic() - began
         busy, server, loading = ((after - former) / took for after, former in zip(_used(running), before, strict=True))
         tried = Measured(
@@ -224,6 +222,12 @@ def _cell(running: Running, cell: Cell, way: Way, number: int, plan: Plan, kept:
             break
     assert best is not None
     return best
+
+
+def _load(running: Running, cell: Cell, way: Way, plan: Plan, kept: Bodies, seconds: int) -> Load:
+    file, headers = kept.of(running.target, way, running.made, cell.n_rows)
+    url = f"http://127.0.0.1:{running.port}{way.route(running.made.name, cell.n_rows)}"
+    return post(url, file, headers, connections=cell.connections, seconds=seconds, core=plan.load_core)
 
 
 def quiet(plan: Plan) -> bool:

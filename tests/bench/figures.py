@@ -1,7 +1,7 @@
 """The figures that serving is held to: their limits, and how each comes out of what was measured.
 
-A ratio is taken round by round, between what was measured in the same round, and its median counts; the spread is that of
-the rounds. What was not measured is missing, and nothing that is missing is met.
+A ratio is taken round by round, between what was measured in the same round, and its median counts; the spread is that
+of the rounds. What was not measured is missing, and nothing that is missing is met.
 """
 
 import math

@@ -54,9 +54,9 @@ def end(root: int, *, seconds: float = 15.0) -> None:
     pids = tree(root)
     _signal(pids[:1], signal.SIGTERM)
     deadline = time.monotonic() + seconds
-    while time.monotonic() < deadline and any(_alive(pid) for pid in pids):
+    while time.monotonic() < deadline and any(alive(pid) for pid in pids):
         time.sleep(0.05)
-    _signal([pid for pid in {*pids, *tree(root)} if _alive(pid)], signal.SIGKILL)
+    _signal([pid for pid in {*pids, *tree(root)} if alive(pid)], signal.SIGKILL)
 
 
 def _signal(pids: Sequence[int], number: signal.Signals) -> None:
@@ -67,7 +67,8 @@ def _signal(pids: Sequence[int], number: signal.Signals) -> None:
             continue
 
 
-def _alive(pid: int) -> bool:
+def alive(pid: int) -> bool:
+    """Whether a process runs; one that has ended and waits for its parent does not."""
     fields = _stat(pid)
     return bool(fields) and fields[0] != "Z"
 

@@ -1,0 +1,203 @@
+"""What serving costs, measured: `python -m tests.bench serving|peers|soak|locks`, which make bench, bench-peers, soak run.
+
+Exit codes: 0 all figures that were measured are what they must be, 1 one is not or an answer was wrong, 2 a program or
+core that the bench needs is missing.
+"""
+
+import argparse
+import datetime as dt
+import importlib.util
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from models.errors import MainlineError
+from pipelines.jsonfile import read_json, write_json
+from tests.bench import figures, load
+from tests.bench.cells import CELLS, Bodies, Cell, Plan, Seen, measure
+from tests.bench.environments import KEPT, ROOT, SERVING, compile_lock, install, installed, megabytes
+from tests.bench.estimators import BATCH_ROWS, made
+from tests.bench.figures import Figure, given
+from tests.bench.growth import MILLION, growth
+from tests.bench.machine import about
+from tests.bench.plot import draw
+from tests.bench.report import document, failures, markdown
+from tests.bench.soak import soak
+from tests.bench.starting import start_seconds
+from tests.bench.targets import LIMIT, OURS, PEERS, Target
+
+OUT = ROOT / "build" / "bench"
+# What a minute holds: two rounds of ours and the limit.
+_OWN_CELLS = (
+    Cell("forest", 1, 1), Cell("forest", 1, 32), Cell("logistic", 1, 128), Cell("logistic", BATCH_ROWS, 4),
+)  # fmt: skip
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Runs one command. Returns the exit code."""
+    given_ = _arguments().parse_args(argv)
+    if given_.command == "locks":
+        for name in dict.fromkeys(peer.environment for peer in PEERS):
+            print(compile_lock(name).relative_to(ROOT))
+        return 0
+    try:
+        return _measured(given_)
+    except MainlineError as error:
+        print(error, file=sys.stderr)
+        return 2
+
+
+def _arguments() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="bench", description=__doc__)
+    commands = parser.add_subparsers(dest="command", required=True)
+    for name, rounds, seconds in (("serving", 2, 1), ("peers", 3, 2)):
+        command = commands.add_parser(name)
+        command.add_argument("--rounds", type=int, default=rounds)
+        command.add_argument("--seconds", type=int, default=seconds, help="of each cell")
+    command.add_argument("--targets", default="", help="only the peers whose names hold one of these words")
+    command.add_argument("--check-only", action="store_true", help="answers alone, once: no load")
+    command.add_argument("--requests", type=int, default=MILLION, help="for the growth of memory; 0: not measured")
+    command.add_argument("--no-batch", action="store_true", help="without prediction in batches")
+    soaking = commands.add_parser("soak")
+    soaking.add_argument("--minutes", type=float, default=10)
+    commands.add_parser("locks")
+    for command in commands.choices.values():
+        command.add_argument("--server-core", type=int, default=0)
+        command.add_argument("--load-core", type=int, default=1)
+        command.add_argument(
+            "--other", type=float, default=0.2, help="cores that others may use before a cell is retaken"
+        )
+        command.add_argument("--out", type=Path, default=OUT)
+        command.add_argument("--picture", type=Path, default=None, help="default: serving.png in --out")
+    return parser
+
+
+def _measured(given_: argparse.Namespace) -> int:
+    _require_cores(given_)
+    load.require()
+    if given_.command == "soak":
+        plan = Plan(server_core=given_.server_core, load_core=given_.load_core, most_other=given_.other)
+        return soak(made("forest"), Path(sys.executable), plan, minutes=given_.minutes, out=given_.out / "soak.json")
+    with tempfile.TemporaryDirectory(prefix="bench-bodies-") as folder:
+        kept = Bodies(Path(folder))
+        return _serving(given_, kept) if given_.command == "serving" else _peers(given_, kept)
+
+
+def _serving(given_: argparse.Namespace, kept: Bodies) -> int:
+    """Ours and the limit, in this very environment."""
+    plan = Plan(
+        rounds=given_.rounds, seconds=given_.seconds, server_core=given_.server_core, load_core=given_.load_core,
+        most_other=given_.other, tries=2, patience=2.0,
+    )  # fmt: skip
+    here = Path(sys.executable)
+    models = {name: made(name) for name in dict.fromkeys(cell.model for cell in _OWN_CELLS)}
+    seen = measure([(OURS, here), (LIMIT, here)], models, _OWN_CELLS, plan, kept)
+    others = [_start(start_seconds(models["forest"], here, plan, times=3)), _disk()]
+    found = [each for each in figures.figures(seen, others) if each.values]
+    return _tell(found, seen, [OURS, LIMIT], given_, "own", picture=False)
+
+
+def _peers(given_: argparse.Namespace, kept: Bodies) -> int:
+    """Everything, each server in its own environment."""
+    plan = Plan(
+        rounds=1 if given_.check_only else given_.rounds, seconds=given_.seconds, server_core=given_.server_core,
+        load_core=given_.load_core, most_other=given_.other,
+    )  # fmt: skip
+    words = [word.strip().lower() for word in given_.targets.split(",") if word.strip()]
+    targets = [OURS, LIMIT, *(peer for peer in PEERS if not words or any(word in peer.name.lower() for word in words))]
+    placed = [(target, install(target.environment)) for target in targets]
+    models = {name: made(name) for name in dict.fromkeys(cell.model for cell in CELLS)}
+    seen = measure(placed, models, CELLS, plan, kept, check_only=given_.check_only)
+    if given_.check_only:
+        for line in (*seen.problems, *(f"missing: {line}" for line in seen.missing)):
+            print(line)
+        return 1 if seen.problems else 0
+    python = install(SERVING)
+    others = [_start(start_seconds(models["forest"], python, plan)), _disk()]
+    others += [_growth(given_, plan, kept), _batch(given_)]
+    found = figures.figures(seen, others)
+    return _tell(found, seen, targets, given_, "serving", picture=True)
+
+
+def _start(seconds: Sequence[float]) -> Figure:
+    return given(
+        "start_to_first_prediction_seconds", "process start to first verified prediction", figures.START, seconds
+    )
+
+
+def _disk() -> Figure:
+    values = [megabytes(KEPT / SERVING)] if installed(SERVING) else []
+    story = "serving environment on disk, without .pyc"
+    return given("serving_environment_mb", story, figures.DISK, values, "make bench-peers installs it")
+
+
+def _growth(given_: argparse.Namespace, plan: Plan, kept: Bodies) -> Figure:
+    key, story = "memory_growth_mb_after_1m_requests", "memory after 1 million requests, growth"
+    if given_.requests < MILLION:
+        why = f"{given_.requests:,} requests were asked for"
+        if given_.requests:
+            samples = growth(made("forest"), install(SERVING), plan, kept, requests=given_.requests)
+            why += f", over which it grew by {samples[-1].memory_mb - samples[0].memory_mb:.1f} MB"
+        return given(key, story, figures.GROWTH, [], why)
+    samples = growth(made("forest"), install(SERVING), plan, kept, requests=given_.requests)
+    told = [f"{each.requests:,}: {each.memory_mb:.1f} MB" for each in samples[:: max(1, len(samples) // 5)]]
+    grown = samples[-1].memory_mb - samples[0].memory_mb
+    return Figure(key, story, figures.GROWTH, [grown], ours=OURS.name, notes=told)
+
+
+def _batch(given_: argparse.Namespace) -> Figure:
+    """What the bench of prediction in batches says, run in a process of its own."""
+    key, story = "batch_rows_ratio_to_posting", "batch prediction against posting the same rows: rows a second"
+    if importlib.util.find_spec("tests.bench.batch") is None:
+        return given(key, story, figures.BATCH, [], "there is no batch prediction yet")
+    if given_.no_batch:
+        return given(key, story, figures.BATCH, [], "left out")
+    done = subprocess.run([sys.executable, "-m", "tests.bench.batch"], cwd=ROOT, check=False)
+    if done.returncode:
+        return given(key, story, figures.BATCH, [], f"tests.bench.batch ended with {done.returncode}")
+    ratios: list[float] = read_json(OUT / "batch.json")["ratios"]
+    return given(key, story, figures.BATCH, ratios)
+
+
+def _tell(
+    found: Sequence[Figure],
+    seen: Seen,
+    targets: Sequence[Target],
+    given_: argparse.Namespace,
+    name: str,
+    *,
+    picture: bool,
+) -> int:
+    told: Mapping[str, object] = about(targets, dt.datetime.now(dt.UTC))
+    write_json(given_.out / f"{name}.json", document(found, seen, told, given_.rounds))
+    text = markdown(found, seen, told)
+    (given_.out / f"{name}.md").write_text(text)
+    if picture:
+        draw(seen, told, given_.picture or given_.out / f"{name}.png")
+    print(f"\n{text}\n{given_.out / name}.json, .md")
+    wrong = failures(found, seen)
+    for line in wrong:
+        print(line, file=sys.stderr)
+    return 1 if wrong else 0
+
+
+def _require_cores(given_: argparse.Namespace) -> None:
+    """One core for the server, another one for the load.
+
+    Raises:
+        MainlineError: the machine has not two, or they are one and the same.
+    """
+    there = os.sched_getaffinity(0) if hasattr(os, "sched_getaffinity") else set()
+    wanted = {given_.server_core, given_.load_core}
+    if len(wanted) < 2 or not wanted <= there:
+        raise MainlineError(
+            f"cores {given_.server_core} and {given_.load_core}: the bench pins the server to one core and the load to "
+            f"another, of {sorted(there) or 'none that this system tells of'}; see --server-core and --load-core"
+        )
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
