@@ -1,4 +1,4 @@
-"""What serving costs, measured: `python -m tests.bench serving|peers|soak|locks`, which make bench, bench-peers, soak run.
+"""What serving costs, measured: `python -m tests.bench serving|peers|soak|locks`; make bench, bench-peers, soak run it.
 
 Exit codes: 0 all figures that were measured are what they must be, 1 one is not or an answer was wrong, 2 a program or
 core that the bench needs is missing.
@@ -23,6 +23,7 @@ from tests.bench.estimators import BATCH_ROWS, made
 from tests.bench.figures import Figure, given
 from tests.bench.growth import MILLION, growth
 from tests.bench.machine import about
+from tests.bench.patience import Patience
 from tests.bench.plot import draw
 from tests.bench.report import document, failures, markdown
 from tests.bench.soak import soak
@@ -53,10 +54,12 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _arguments() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="bench", description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True)
-    for name, rounds, seconds in (("serving", 2, 1), ("peers", 3, 2)):
+    for name, rounds, seconds, patience in (("serving", 2, 1, 15), ("peers", 3, 2, 900)):
         command = commands.add_parser(name)
         command.add_argument("--rounds", type=int, default=rounds)
         command.add_argument("--seconds", type=int, default=seconds, help="of each cell")
+        command.add_argument("--patience", type=float, default=patience, help="seconds for a quiet machine, in all")
+        command.add_argument("--other", type=float, default=0.2, help="cores that others may use in a cell")
     command.add_argument("--targets", default="", help="only the peers whose names hold one of these words")
     command.add_argument("--check-only", action="store_true", help="answers alone, once: no load")
     command.add_argument("--requests", type=int, default=MILLION, help="for the growth of memory; 0: not measured")
@@ -67,9 +70,6 @@ def _arguments() -> argparse.ArgumentParser:
     for command in commands.choices.values():
         command.add_argument("--server-core", type=int, default=0)
         command.add_argument("--load-core", type=int, default=1)
-        command.add_argument(
-            "--other", type=float, default=0.2, help="cores that others may use before a cell is retaken"
-        )
         command.add_argument("--out", type=Path, default=OUT)
         command.add_argument("--picture", type=Path, default=None, help="default: serving.png in --out")
     return parser
@@ -79,7 +79,7 @@ def _measured(given_: argparse.Namespace) -> int:
     _require_cores(given_)
     load.require()
     if given_.command == "soak":
-        plan = Plan(server_core=given_.server_core, load_core=given_.load_core, most_other=given_.other)
+        plan = Plan(server_core=given_.server_core, load_core=given_.load_core)
         return soak(made("forest"), Path(sys.executable), plan, minutes=given_.minutes, out=given_.out / "soak.json")
     with tempfile.TemporaryDirectory(prefix="bench-bodies-") as folder:
         kept = Bodies(Path(folder))
@@ -90,7 +90,7 @@ def _serving(given_: argparse.Namespace, kept: Bodies) -> int:
     """Ours and the limit, in this very environment."""
     plan = Plan(
         rounds=given_.rounds, seconds=given_.seconds, server_core=given_.server_core, load_core=given_.load_core,
-        most_other=given_.other, tries=2, patience=2.0,
+        tries=2, patience=_patience(given_),
     )  # fmt: skip
     here = Path(sys.executable)
     models = {name: made(name) for name in dict.fromkeys(cell.model for cell in _OWN_CELLS)}
@@ -104,7 +104,7 @@ def _peers(given_: argparse.Namespace, kept: Bodies) -> int:
     """Everything, each server in its own environment."""
     plan = Plan(
         rounds=1 if given_.check_only else given_.rounds, seconds=given_.seconds, server_core=given_.server_core,
-        load_core=given_.load_core, most_other=given_.other,
+        load_core=given_.load_core, patience=_patience(given_),
     )  # fmt: skip
     words = [word.strip().lower() for word in given_.targets.split(",") if word.strip()]
     targets = [OURS, LIMIT, *(peer for peer in PEERS if not words or any(word in peer.name.lower() for word in words))]
@@ -120,6 +120,10 @@ def _peers(given_: argparse.Namespace, kept: Bodies) -> int:
     others += [_growth(given_, plan, kept), _batch(given_)]
     found = figures.figures(seen, others)
     return _tell(found, seen, targets, given_, "serving", picture=True)
+
+
+def _patience(given_: argparse.Namespace) -> Patience:
+    return Patience(given_.patience, most_other=given_.other)
 
 
 def _start(seconds: Sequence[float]) -> Figure:

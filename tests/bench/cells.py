@@ -15,11 +15,13 @@ from tests.bench import bodies, processes
 from tests.bench.asking import NotServedError, WrongAnswerError, check
 from tests.bench.estimators import BATCH_ROWS, Made
 from tests.bench.load import Load, NoLoadError, post
+from tests.bench.patience import Patience
 from tests.bench.servers import DidNotStartError, Running, started
 from tests.bench.targets import Role, Target, Way
 
 _SINGLE_BODIES, _LARGE_BODIES = 512, 8
-_LOOK_SECONDS = 0.4
+# Large requests are few: a cell of them is longer, or its rate would be a matter of one more or less.
+_LARGE_TIMES = 2
 
 
 @dataclass(frozen=True)
@@ -57,9 +59,8 @@ class Plan:
         rounds: how often each server is measured.
         seconds: length of a cell.
         server_core, load_core: numbers of cores, not the same one.
-        most_other: cores that other processes may use in a cell before it is taken again.
+        patience: for a quiet machine before a cell, and for taking a disturbed one again.
         tries: how often a cell is taken at most.
-        patience: longest wait, in seconds, for a quiet machine before a cell.
     """
 
     rounds: int = 3
@@ -67,9 +68,8 @@ class Plan:
     warm_seconds: int = 1
     server_core: int = 0
     load_core: int = 1
-    most_other: float = 0.2
     tries: int = 3
-    patience: float = 20.0
+    patience: Patience = field(default_factory=lambda: Patience(900))
 
 
 @dataclass(frozen=True)
@@ -167,7 +167,7 @@ def _round(
     target: Target, python: Path, made: Made, cells: Sequence[Cell], number: int, plan: Plan, kept: Bodies, seen: Seen,
     *, check_only: bool,
 ) -> None:  # fmt: skip
-    quiet(plan)
+    plan.patience.wait()
     try:
         with started(target, made, python, core=plan.server_core) as running:
             asked = [(cell, way) for cell in cells for way in cell.ways(target)]
@@ -206,9 +206,9 @@ def _cell(running: Running, cell: Cell, way: Way, number: int, plan: Plan, kept:
     """The least disturbed of at most `plan.tries` tries."""
     best: Measured | None = None
     for attempt in range(1, plan.tries + 1):
-        quiet(plan)
+        plan.patience.wait()
         before, began = _used(running), time.monotonic()
-        found = _load(running, cell, way, plan, kept, plan.seconds)
+        found = _load(running, cell, way, plan, kept, plan.seconds * (1 if cell.n_rows == 1 else _LARGE_TIMES))
         took = time.monotonic() - began
         busy, server, loading = ((after - former) / took for after, former in zip(_used(running), before, strict=True))
         tried = Measured(
@@ -218,8 +218,9 @@ def _cell(running: Running, cell: Cell, way: Way, number: int, plan: Plan, kept:
         )  # fmt: skip
         if best is None or tried.other_cpu < best.other_cpu:
             best = tried
-        if tried.other_cpu <= plan.most_other:
+        if tried.other_cpu <= plan.patience.most_other or not plan.patience.left:
             break
+        plan.patience.spend(took)
     assert best is not None
     return best
 
@@ -228,17 +229,6 @@ def _load(running: Running, cell: Cell, way: Way, plan: Plan, kept: Bodies, seco
     file, headers = kept.of(running.target, way, running.made, cell.n_rows)
     url = f"http://127.0.0.1:{running.port}{way.route(running.made.name, cell.n_rows)}"
     return post(url, file, headers, connections=cell.connections, seconds=seconds, core=plan.load_core)
-
-
-def quiet(plan: Plan) -> bool:
-    """Waits until other processes leave the machine alone; whether they did before patience ended."""
-    deadline = time.monotonic() + plan.patience
-    while time.monotonic() < deadline:
-        busy, began = processes.busy_seconds(), time.monotonic()
-        time.sleep(_LOOK_SECONDS)
-        if (processes.busy_seconds() - busy) / (time.monotonic() - began) < plan.most_other:
-            return True
-    return False
 
 
 def _used(running: Running) -> tuple[float, float, float]:

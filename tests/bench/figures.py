@@ -134,6 +134,8 @@ BATCH = Limit(5)
 
 # A load generator this busy was the limit itself.
 FULL_LOAD = 0.95
+# Beside so many cores of other work a figure is doubtful.
+DISTURBED = 0.2
 
 
 def figures(seen: Seen, others: Iterable[Figure] = ()) -> list[Figure]:
@@ -214,6 +216,8 @@ def _notes(measured: Sequence[Measured]) -> list[str]:
     found = []
     for name in dict.fromkeys(each.target for each in measured):
         mine = [each for each in measured if each.target == name]
+        if (others := statistics.median(each.other_cpu for each in mine)) > DISTURBED:
+            found.append(f"{name}: other processes used {others:.1f} cores meanwhile")
         if errors := sum(each.errors for each in mine):
             found.append(f"{name}: {errors} requests had no good answer")
         if statistics.median(each.load_cpu for each in mine) > FULL_LOAD:

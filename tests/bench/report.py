@@ -35,8 +35,8 @@ def markdown(figures: Sequence[Figure], seen: Seen, about: Mapping[str, object])
     lines += [_row(figure) for figure in figures]
     lines += [
         "",
-        f"{about['date']}, {about['processor']}, one core for the server, one for the load (wrk, a closed loop), medians "
-        "of rounds; metrics on, capture of every request.",
+        f"{about['date']}, {about['processor']}, one core for the server, one for the load (wrk, a closed loop), "
+        "medians of rounds; metrics on, capture of every request.",
     ]
     for cell in dict.fromkeys(each.cell for each in seen.cells):
         lines += ["", *_cell(cell, [each for each in seen.cells if each.cell == cell])]

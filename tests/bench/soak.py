@@ -1,4 +1,4 @@
-"""`make soak`: ten minutes of callers of every kind at one server, which may not grow, fail or leave anything behind."""
+"""`make soak`: ten minutes of callers of every kind at one server, which may not grow, fail or leave a thing behind."""
 
 import asyncio
 import json
@@ -60,9 +60,9 @@ def soak(made: Made, python: Path, plan: Plan, *, minutes: float, out: Path) -> 
     }  # fmt: skip
     write_json(out, told)
     answers = ", ".join(f"{count:,} x {status}" for status, count in sorted(tally.answers.items()))
+    memory = f"memory {looks[0].memory_mb:.1f} to {after.memory_mb:.1f} MB, growth {growth_mb(looks):.1f} MB"
     print(
-        f"{sum(tally.visits.values()):,} visits in {minutes:g} minutes, answers: {answers}; "
-        f"memory {looks[0].memory_mb:.1f} to {after.memory_mb:.1f} MB, growth {growth_mb(looks):.1f} MB; ended in {ended:.1f} s; {out}"
+        f"{sum(tally.visits.values()):,} visits in {minutes:g} minutes; {answers}; {memory}; ended in {ended:.1f} s; {out}"
     )
     for line in wrong:
         print(line, file=sys.stderr)
