@@ -55,6 +55,16 @@ e2e: install ## The stories on a cluster, KUBECONFIG's or the one of `make clust
 bench-gates: install ## Simulate 1,000 rollouts, half of them bad: what the gates let through, and how soon they stop the rest (ROLLOUTS=100)
 	@$(BIN)/python -m pipelines.rehearsal.simulate.bench --rollouts $(or $(ROLLOUTS),1000)
 
+.PHONY: bench bench-peers bench-locks soak
+bench: install ## Our serving figures in a minute, against a raw ASGI application (Linux, two cores, wrk: apt-get install wrk)
+	@$(BIN)/python -m tests.bench serving
+bench-peers: install ## Serving beside MLServer, KServe, BentoML, MLflow and a tutorial's service: 2 GB, half an hour, a quiet machine
+	@$(BIN)/python -m tests.bench peers --rounds $(or $(ROUNDS),3) --picture .github/serving.png
+bench-locks: install ## Compile tests/bench/peers/*/requirements.in into hashed requirements files
+	@$(BIN)/python -m tests.bench locks
+soak: install ## Ten minutes of good, bad and vanishing callers: no growth, no error, nothing stuck (MINUTES=1)
+	@$(BIN)/python -m tests.bench soak --minutes $(or $(MINUTES),10)
+
 .PHONY: review
 review: install tools ## Refuse aborted releases and rehearse what a pull request would roll out: make review BASE=main HEAD=branch
 	@$(BIN)/mainline check $(or $(BASE),main) $(or $(HEAD),HEAD) --rehearse

@@ -114,7 +114,7 @@ def _starts(seen: Seen) -> list[str]:
 
 
 def _median(measured: Sequence[Measured], field: str) -> float:
-    return statistics.median(getattr(each, field) for each in measured)
+    return statistics.median(float(getattr(each, field)) for each in measured)
 
 
 def _bound(figure: Figure, bound: float | None) -> str:

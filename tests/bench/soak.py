@@ -112,8 +112,9 @@ async def _let_loose(running: Running, made: Made, seconds: float, tally: Tally)
             found.append(_look(running, began))
         return found
 
-    looks, *_ = await asyncio.gather(look(), *(caller(number) for number in range(_CALLERS + _SLOW_CALLERS)))
-    return looks
+    looking = asyncio.create_task(look())
+    await asyncio.gather(*(caller(number) for number in range(_CALLERS + _SLOW_CALLERS)))
+    return await looking
 
 
 def _look(running: Running, began: float) -> Look:

@@ -1,0 +1,65 @@
+"""The harness against servers that are really started: ours answers rightly, and one that does not is found out."""
+
+import asyncio
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from tests.bench.asking import NotServedError, WrongAnswerError, check
+from tests.bench.callers import VISITS, Tally, Visitor, visit
+from tests.bench.estimators import Made, made
+from tests.bench.servers import DidNotStartError, started
+from tests.bench.targets import LIMIT, OURS, PEERS, Command, Role, Target
+
+pytestmark = [pytest.mark.slow, pytest.mark.skipif(sys.platform != "linux", reason="pins processes to cores")]
+
+HERE = Path(sys.executable)
+
+
+@pytest.fixture(scope="module")
+def forest() -> Made:
+    return made("forest")
+
+
+def test_ours_answers_as_scikit_learn_does_to_many_callers_at_once(forest: Made) -> None:
+    with started(OURS, forest, HERE, core=0) as running:
+        for n_rows in (1, 4096):
+            check(running.port, OURS.ways[0], forest, n_rows)
+        assert list((running.scratch / "capture").parent.iterdir())
+    assert not running.scratch.exists()
+
+
+def test_a_server_that_answers_a_constant_is_found_out(forest: Made) -> None:
+    constant = replace(OURS, name="constant", role=Role.PEER)
+    with started(LIMIT, forest, HERE, core=0) as running, pytest.raises(WrongAnswerError, match="otherwise than by"):
+        check(running.port, constant.ways[0], forest, 1)
+
+
+def test_a_route_that_is_not_there_is_not_served(forest: Made) -> None:
+    way = replace(OURS.ways[0], path="/nowhere")
+    with started(OURS, forest, HERE, core=0) as running, pytest.raises(NotServedError, match="not served yet"):
+        check(running.port, way, forest, 1)
+
+
+def test_a_server_that_ends_at_once_did_not_start(forest: Made) -> None:
+    broken = Target("broken", Role.PEER, "serving", lambda made, place: Command(("false",)), PEERS[0].ways)
+    with pytest.raises(DidNotStartError, match="broken ended with 1"), started(broken, forest, HERE, core=0):
+        pass
+
+
+@pytest.mark.parametrize("kind", [kind for kind, _ in VISITS], ids=lambda kind: kind.__name__)
+def test_a_caller_of_each_kind_gets_what_it_must(kind: object, forest: Made, ours_port: int) -> None:
+    import random
+
+    tally = Tally()
+    for number in range(20):
+        asyncio.run(visit(ours_port, kind, Visitor(forest, random.Random(number)), tally))  # type: ignore[arg-type]  # noqa: S311
+    assert tally.wrong == {}
+
+
+@pytest.fixture(scope="module")
+def ours_port(forest: Made) -> object:
+    with started(OURS, forest, HERE, core=0) as running:
+        yield running.port
