@@ -61,9 +61,8 @@ def soak(made: Made, python: Path, plan: Plan, *, minutes: float, out: Path) -> 
     write_json(out, told)
     answers = ", ".join(f"{count:,} x {status}" for status, count in sorted(tally.answers.items()))
     memory = f"memory {looks[0].memory_mb:.1f} to {after.memory_mb:.1f} MB, growth {growth_mb(looks):.1f} MB"
-    print(
-        f"{sum(tally.visits.values()):,} visits in {minutes:g} minutes; {answers}; {memory}; ended in {ended:.1f} s; {out}"
-    )
+    print(f"{sum(tally.visits.values()):,} visits in {minutes:g} minutes; {answers}")
+    print(f"{memory}; ended in {ended:.1f} s; {out}")
     for line in wrong:
         print(line, file=sys.stderr)
     return 1 if wrong else 0

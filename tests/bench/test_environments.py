@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.bench.environments import SERVING, lock_of, megabytes
+from tests.bench.environments import ROOT, SERVING, lock_of, megabytes
 from tests.bench.targets import LIMIT, OURS, PEERS
 
 TARGETS = (OURS, LIMIT, *PEERS)
@@ -20,7 +20,9 @@ def test_every_environment_has_a_hashed_lock_that_names_no_host(name: str) -> No
 
 @pytest.mark.parametrize("name", sorted({target.environment for target in PEERS}))
 def test_peers_answer_with_the_scikit_learn_that_fitted_the_estimators(name: str) -> None:
-    ours = next(line for line in Path("requirements/training.txt").read_text().splitlines() if "scikit-learn==" in line)
+    ours = next(
+        line for line in (ROOT / "requirements" / "training.txt").read_text().splitlines() if "scikit-learn==" in line
+    )
     assert ours.split()[0].partition(";")[0] in lock_of(name).read_text()
 
 

@@ -20,5 +20,5 @@ def test_no_figures_are_no_zero() -> None:
 
 
 def test_a_missing_generator_comes_with_its_remedy() -> None:
-    with pytest.raises(NoLoadError, match="absent-program: not found.*apt-get install absent-program"):
+    with pytest.raises(NoLoadError, match=r"absent-program: not found.*apt-get install absent-program"):
         load.require("absent-program")

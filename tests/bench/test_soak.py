@@ -8,8 +8,8 @@ QUIET = Look(61.0, 80.0, 12, 4)
 
 
 def _wrong(
-    tally: Tally | None = None, looks: list[Look] = STEADY, after: Look = QUIET, in_flight: float = 0.0, end: float = 1.0,
-    said: tuple[str, ...] = (),
+    tally: Tally | None = None, looks: list[Look] = STEADY, after: Look = QUIET, in_flight: float = 0.0,
+    end: float = 1.0, said: tuple[str, ...] = (),
 ) -> list[str]:  # fmt: skip
     return verdict(tally or Tally(), looks, QUIET, after, in_flight=in_flight, end_seconds=end, said=said)
 
