@@ -8,6 +8,7 @@ import argparse
 import datetime as dt
 import importlib.util
 import os
+import signal
 import subprocess
 import sys
 import tempfile
@@ -40,6 +41,8 @@ _OWN_CELLS = (
 def main(argv: Sequence[str] | None = None) -> int:
     """Runs one command. Returns the exit code."""
     given_ = _arguments().parse_args(argv)
+    # as Ctrl-C does: what was started is ended on the way out
+    signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))
     if given_.command == "locks":
         for name in dict.fromkeys(peer.environment for peer in PEERS):
             print(compile_lock(name).relative_to(ROOT))
