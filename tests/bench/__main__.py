@@ -41,8 +41,6 @@ _OWN_CELLS = (
 def main(argv: Sequence[str] | None = None) -> int:
     """Runs one command. Returns the exit code."""
     given_ = _arguments().parse_args(argv)
-    # as Ctrl-C does: what was started is ended on the way out
-    signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))
     if given_.command == "locks":
         for name in dict.fromkeys(peer.environment for peer in PEERS):
             print(compile_lock(name).relative_to(ROOT))
@@ -207,4 +205,6 @@ def _require_cores(given_: argparse.Namespace) -> None:
 
 
 if __name__ == "__main__":
+    # as Ctrl-C does: what was started is ended on the way out
+    signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))
     raise SystemExit(main())

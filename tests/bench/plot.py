@@ -1,14 +1,16 @@
-"""The bench as one picture: for each cell every server's rate as a ratio to the best peer's, on a logarithmic axis."""
+"""The bench as one picture: in each cell every server's rate by that of the best peer in JSON, on a logarithm's axis."""
 
 import statistics
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from tests.bench.cells import CELLS, Cell, Measured, Seen
+from tests.bench.cells import CELLS, Cell, Seen
 from tests.bench.report import by_server
 from tests.bench.targets import Encoding, Role
 
+# Name of a server, its role, an encoding.
+Key = tuple[str, Role, str]
 _OURS, _INK, _PALE = "#2a7f62", "#22272e", "#d0d5db"
 _PEERS = ("#b8392e", "#d9a441", "#7a5ea8", "#4a7fb5", "#8a6d5a", "#c77a9b")
 _WIDTH_INCHES, _ROW_INCHES = 8.6, 0.42
@@ -19,12 +21,18 @@ _TITLES = {
 }
 
 
-def ratios(seen: Seen, cell: Cell) -> Mapping[tuple[str, str, Role, str], float]:
-    """Median rate of each (server, way, role, encoding) by that of the best peer's best way; empty without a peer."""
-    groups = by_server([each for each in seen.cells if each.cell == cell])
-    rates = {_key(mine): statistics.median(each.rate for each in mine) for mine in groups.values()}
-    peers = [rate for (_, _, role, _), rate in rates.items() if role is Role.PEER]
-    return {key: rate / max(peers) for key, rate in rates.items()} if peers else {}
+def ratios(seen: Seen, cell: Cell) -> Mapping[Key, float]:
+    """Median rate of each server, in its best way of each encoding, by that of the best peer in JSON.
+
+    Empty where no peer was measured.
+    """
+    rates: dict[Key, float] = {}
+    for mine in by_server([each for each in seen.cells if each.cell == cell]).values():
+        key = mine[0].target, mine[0].role, mine[0].encoding
+        rates[key] = max(rates.get(key, 0.0), statistics.median(each.rate for each in mine))
+    peers = [rate for (_, role, encoding), rate in rates.items() if role is Role.PEER and encoding == Encoding.JSON]
+    base = max(peers, default=0.0)
+    return {key: rate / base for key, rate in rates.items() if rate} if base else {}
 
 
 def draw(seen: Seen, about: Mapping[str, object], path: Path) -> None:
@@ -33,14 +41,14 @@ def draw(seen: Seen, about: Mapping[str, object], path: Path) -> None:
     from matplotlib.figure import Figure
 
     rows = [(cell, found) for cell in CELLS if (found := ratios(seen, cell))]
-    peers = list(dict.fromkeys(name for _, found in rows for name, _, role, _ in found if role is Role.PEER))
+    peers = list(dict.fromkeys(name for _, found in rows for name, role, _ in found if role is Role.PEER))
     colours = dict(zip(peers, _PEERS, strict=False))
     figure = Figure(figsize=(_WIDTH_INCHES, 1.4 + _ROW_INCHES * max(1, len(rows))), dpi=200, facecolor="white")
     FigureCanvasAgg(figure)
     axis: Any = figure.subplots()
     for y, (_, found) in enumerate(rows):
         axis.axhline(y, color=_PALE, linewidth=0.6, zorder=0)
-        for (name, _, role, encoding), ratio in found.items():
+        for (name, role, encoding), ratio in found.items():
             _mark(axis, y, ratio, role, colours.get(name, _INK), binary=encoding == Encoding.BINARY)
     _finish(axis, [_title(cell) for cell, _ in rows], colours, about)
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -70,7 +78,7 @@ def _finish(axis: Any, titles: Sequence[str], colours: Mapping[str, str], about:
     axis.set_ylim(len(titles) - 0.4, -0.7)
     axis.axvline(1, color="#9aa4ae", linewidth=1, zorder=0)
     axis.set_yticks(range(len(titles)), titles, fontsize=8, color=_INK)
-    axis.tick_params(length=0)
+    axis.tick_params(which="both", length=0)
     axis.xaxis.set_major_formatter(lambda value, _: f"{value:g} x")
     axis.tick_params(axis="x", labelsize=7.5, colors=_INK)
     axis.grid(axis="x", color=_PALE, linewidth=0.6)
@@ -78,7 +86,7 @@ def _finish(axis: Any, titles: Sequence[str], colours: Mapping[str, str], about:
     for side in ("top", "right", "left", "bottom"):
         axis.spines[side].set_visible(False)
     told = (
-        f"requests a second as a ratio to the best peer ({about['date']}, {about['processor']}, one core, closed loop)"
+        f"requests a second, the best peer in JSON = 1 ({about['date']}, {about['processor']}, one core, closed loop)"
     )
     axis.set_xlabel(told, fontsize=7, color=_INK)
     dot: dict[str, Any] = {"linestyle": "none", "markersize": 6}
@@ -97,8 +105,3 @@ def _finish(axis: Any, titles: Sequence[str], colours: Mapping[str, str], about:
 def _title(cell: Cell) -> str:
     rows = "1 row" if cell.n_rows == 1 else f"{cell.n_rows:,} rows"
     return f"{_TITLES[cell.model]}: {rows}, c={cell.connections}"
-
-
-def _key(measured: Sequence[Measured]) -> tuple[str, str, Role, str]:
-    first = measured[0]
-    return first.target, first.way, first.role, first.encoding

@@ -43,7 +43,7 @@ def test_wrong_answers_lost_requests_and_unmet_figures_are_failures() -> None:
 
 def test_a_picture_holds_ratios_to_the_best_peer(tmp_path: Path) -> None:
     told = seen(RATES)
-    assert {name: value for (name, _, _, _), value in ratios(told, FOREST).items()} == {
+    assert {name: value for (name, _, _), value in ratios(told, FOREST).items()} == {
         OURS: 10.0, QUICK: 1.0, SLOW: 0.1, LIMIT: 50.0
     }  # fmt: skip
     draw(told, ABOUT, tmp_path / "serving.png")
