@@ -6,26 +6,26 @@ core that the bench needs is missing.
 
 import argparse
 import datetime as dt
-import importlib.util
 import os
 import signal
-import subprocess
 import sys
 import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from models.errors import MainlineError
-from pipelines.jsonfile import read_json, write_json
-from tests.bench import figures, load
+from pipelines.jsonfile import write_json
+from tests.bench import figures, load, once
 from tests.bench.cells import CELLS, Bodies, Cell, Plan, Seen, measure
-from tests.bench.environments import KEPT, ROOT, SERVING, compile_lock, install, installed, megabytes
+from tests.bench.environments import ROOT, SERVING, compile_lock, install
 from tests.bench.estimators import BATCH_ROWS, made
-from tests.bench.figures import Figure, given
-from tests.bench.growth import MILLION, growth
+from tests.bench.figures import Figure
+from tests.bench.growth import MILLION
+from tests.bench.load import NoLoadError
 from tests.bench.machine import about
 from tests.bench.patience import Patience
 from tests.bench.plot import draw
+from tests.bench.processes import pinned
 from tests.bench.report import document, failures, markdown
 from tests.bench.soak import soak
 from tests.bench.starting import start_seconds
@@ -49,7 +49,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         return _measured(given_)
     except MainlineError as error:
         print(error, file=sys.stderr)
-        return 2
+        return error.exit_code
 
 
 def _arguments() -> argparse.ArgumentParser:
@@ -81,7 +81,10 @@ def _measured(given_: argparse.Namespace) -> int:
     load.require()
     if given_.command == "soak":
         plan = Plan(server_core=given_.server_core, load_core=given_.load_core)
-        return soak(made("forest"), Path(sys.executable), plan, minutes=given_.minutes, out=given_.out / "soak.json")
+        with pinned(plan.load_core):
+            return soak(
+                made("forest"), Path(sys.executable), plan, minutes=given_.minutes, out=given_.out / "soak.json"
+            )
     with tempfile.TemporaryDirectory(prefix="bench-bodies-") as folder:
         kept = Bodies(Path(folder))
         return _serving(given_, kept) if given_.command == "serving" else _peers(given_, kept)
@@ -95,9 +98,10 @@ def _serving(given_: argparse.Namespace, kept: Bodies) -> int:
     )  # fmt: skip
     here = Path(sys.executable)
     models = {name: made(name) for name in dict.fromkeys(cell.model for cell in _OWN_CELLS)}
-    seen = measure([(OURS, here), (LIMIT, here)], models, _OWN_CELLS, plan, kept)
-    others = [_start(start_seconds(models["forest"], here, plan, times=3)), _disk()]
-    found = [each for each in figures.figures(seen, others) if each.values]
+    with pinned(plan.load_core):
+        seen = measure([(OURS, here), (LIMIT, here)], models, _OWN_CELLS, plan, kept)
+        starts = start_seconds(models["forest"], here, plan, times=3)
+    found = [each for each in figures.figures(seen, [once.start(starts), once.disk()]) if each.values]
     return _tell(found, seen, [OURS, LIMIT], given_, "own", picture=False)
 
 
@@ -111,60 +115,26 @@ def _peers(given_: argparse.Namespace, kept: Bodies) -> int:
     targets = [OURS, LIMIT, *(peer for peer in PEERS if not words or any(word in peer.name.lower() for word in words))]
     placed = [(target, install(target.environment)) for target in targets]
     models = {name: made(name) for name in dict.fromkeys(cell.model for cell in CELLS)}
-    seen = measure(placed, models, CELLS, plan, kept, check_only=given_.check_only)
-    if given_.check_only:
-        for line in (*seen.problems, *(f"missing: {line}" for line in seen.missing)):
-            print(line)
-        return 1 if seen.problems else 0
-    python = install(SERVING)
-    others = [_start(start_seconds(models["forest"], python, plan)), _disk()]
-    others += [_growth(given_, plan, kept), _batch(given_)]
+    python, forest = install(SERVING), models["forest"]
+    with pinned(plan.load_core):
+        seen = measure(placed, models, CELLS, plan, kept, check_only=given_.check_only)
+        if given_.check_only:
+            return _checked(seen)
+        others = [once.start(start_seconds(forest, python, plan)), once.disk()]
+        others.append(once.memory(forest, python, plan, kept, requests=given_.requests))
+    others.append(once.batch(wanted=not given_.no_batch))
     found = figures.figures(seen, others)
     return _tell(found, seen, targets, given_, "serving", picture=True)
 
 
+def _checked(seen: Seen) -> int:
+    for line in (*seen.problems, *(f"missing: {line}" for line in seen.missing)):
+        print(line)
+    return 1 if seen.problems else 0
+
+
 def _patience(given_: argparse.Namespace) -> Patience:
     return Patience(given_.patience, most_other=given_.other)
-
-
-def _start(seconds: Sequence[float]) -> Figure:
-    return given(
-        "start_to_first_prediction_seconds", "process start to first verified prediction", figures.START, seconds
-    )
-
-
-def _disk() -> Figure:
-    values = [megabytes(KEPT / SERVING)] if installed(SERVING) else []
-    story = "serving environment on disk, without .pyc"
-    return given("serving_environment_mb", story, figures.DISK, values, "make bench-peers installs it")
-
-
-def _growth(given_: argparse.Namespace, plan: Plan, kept: Bodies) -> Figure:
-    key, story = "memory_growth_mb_after_1m_requests", "memory after 1 million requests, growth"
-    if given_.requests < MILLION:
-        why = f"{given_.requests:,} requests were asked for"
-        if given_.requests:
-            samples = growth(made("forest"), install(SERVING), plan, kept, requests=given_.requests)
-            why += f", over which it grew by {samples[-1].memory_mb - samples[0].memory_mb:.1f} MB"
-        return given(key, story, figures.GROWTH, [], why)
-    samples = growth(made("forest"), install(SERVING), plan, kept, requests=given_.requests)
-    told = [f"{each.requests:,}: {each.memory_mb:.1f} MB" for each in samples[:: max(1, len(samples) // 5)]]
-    grown = samples[-1].memory_mb - samples[0].memory_mb
-    return Figure(key, story, figures.GROWTH, [grown], ours=OURS.name, notes=told)
-
-
-def _batch(given_: argparse.Namespace) -> Figure:
-    """What the bench of prediction in batches says, run in a process of its own."""
-    key, story = "batch_rows_ratio_to_posting", "batch prediction against posting the same rows: rows a second"
-    if importlib.util.find_spec("tests.bench.batch") is None:
-        return given(key, story, figures.BATCH, [], "there is no batch prediction yet")
-    if given_.no_batch:
-        return given(key, story, figures.BATCH, [], "left out")
-    done = subprocess.run([sys.executable, "-m", "tests.bench.batch"], cwd=ROOT, check=False)
-    if done.returncode:
-        return given(key, story, figures.BATCH, [], f"tests.bench.batch ended with {done.returncode}")
-    ratios: list[float] = read_json(OUT / "batch.json")["ratios"]
-    return given(key, story, figures.BATCH, ratios)
 
 
 def _tell(
@@ -193,12 +163,12 @@ def _require_cores(given_: argparse.Namespace) -> None:
     """One core for the server, another one for the load.
 
     Raises:
-        MainlineError: the machine has not two, or they are one and the same.
+        NoLoadError: the machine has not two, or they are one and the same.
     """
     there = os.sched_getaffinity(0) if hasattr(os, "sched_getaffinity") else set()
     wanted = {given_.server_core, given_.load_core}
     if len(wanted) < 2 or not wanted <= there:
-        raise MainlineError(
+        raise NoLoadError(
             f"cores {given_.server_core} and {given_.load_core}: the bench pins the server to one core and the load to "
             f"another, of {sorted(there) or 'none that this system tells of'}; see --server-core and --load-core"
         )

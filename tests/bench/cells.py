@@ -4,7 +4,6 @@ In a round every server is started for every model, checked against scikit-learn
 requests. A cell that other processes disturbed is taken again, and of its tries the least disturbed one counts.
 """
 
-import os
 import resource
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -152,7 +151,6 @@ def measure(
 ) -> Seen:
     """All cells of all targets, each with the interpreter of its environment; with `check_only` their answers alone."""
     seen = Seen()
-    os.sched_setaffinity(0, {plan.load_core})  # what the bench does itself is not the server's core's affair
     for number in range(plan.rounds):
         turn = number % len(targets)
         for target, python in (*targets[turn:], *targets[:turn]):

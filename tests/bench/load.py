@@ -11,6 +11,7 @@ import subprocess
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import ClassVar
 
 from models.errors import MainlineError
 
@@ -19,7 +20,9 @@ _REQUEST_SECONDS = 10
 
 
 class NoLoadError(MainlineError):
-    """The load generator is missing, or did not say what it measured."""
+    """The load generator or its core is missing, or it did not say what it measured."""
+
+    exit_code: ClassVar[int] = 2
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""The bench as one picture: in each cell every server's rate by that of the best peer in JSON, on a logarithm's axis."""
+"""The bench as one picture: in each cell every server's rate by that of the best peer in JSON, as a logarithm."""
 
 import statistics
 from collections.abc import Mapping, Sequence

@@ -3,7 +3,8 @@
 import os
 import signal
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 _TICK = os.sysconf("SC_CLK_TCK") if hasattr(os, "sysconf") else 100
@@ -57,6 +58,17 @@ def end(root: int, *, seconds: float = 15.0) -> None:
     while time.monotonic() < deadline and any(alive(pid) for pid in pids):
         time.sleep(0.05)
     _signal([pid for pid in {*pids, *tree(root)} if alive(pid)], signal.SIGKILL)
+
+
+@contextmanager
+def pinned(core: int) -> Iterator[None]:
+    """Keeps this process on one core: what the bench does itself is not to disturb the server's."""
+    former = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, {core})
+    try:
+        yield
+    finally:
+        os.sched_setaffinity(0, former)
 
 
 def _signal(pids: Sequence[int], number: signal.Signals) -> None:

@@ -43,7 +43,6 @@ class Look:
 
 def soak(made: Made, python: Path, plan: Plan, *, minutes: float, out: Path) -> int:
     """Lets callers loose on our server, writes what was seen, and returns 1 where something was wrong."""
-    os.sched_setaffinity(0, {plan.load_core})
     tally = Tally()
     with started(OURS, made, python, core=plan.server_core) as running:
         before = _look(running, time.monotonic())
