@@ -25,6 +25,7 @@ from sklearn.preprocessing import StandardScaler
 
 from models.bundle import Bundle, open_bundle
 from pipelines.lineage import Origin
+from pipelines.process import exclusive
 from pipelines.training import train
 from tests.bench.environments import ROOT
 
@@ -111,10 +112,11 @@ def made(name: str) -> Made:
     """The classifier of a recipe, fitted now unless it is kept."""
     folder = KEPT / _key() / name
     if not folder.is_dir():
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=folder.parent, prefix=".making-") as scratch:
-            _make(name, Path(scratch))
-            (Path(scratch) / "kept").rename(folder)
+        with exclusive(folder.parent / f".{name}.lock"):  # the suite's processes want the same ones
+            if not folder.is_dir():
+                with tempfile.TemporaryDirectory(dir=folder.parent, prefix=".making-") as scratch:
+                    _make(name, Path(scratch))
+                    (Path(scratch) / "kept").rename(folder)
     rows = np.load(folder / "rows.npz")
     return Made(name, folder, open_bundle(folder / "bundle", None), rows["rows"], rows["labels"], rows["probabilities"])
 

@@ -1,6 +1,7 @@
 """The harness against servers that are really started: ours answers rightly, and one that does not is found out."""
 
 import asyncio
+import os
 import random
 import sys
 from collections.abc import Iterator
@@ -18,6 +19,7 @@ from tests.bench.targets import LIMIT, OURS, PEERS, Command, Role, Target
 pytestmark = [pytest.mark.slow, pytest.mark.skipif(sys.platform != "linux", reason="pins processes to cores")]
 
 HERE = Path(sys.executable)
+CORE = min(os.sched_getaffinity(0)) if sys.platform == "linux" else 0
 
 
 @pytest.fixture(scope="module")
@@ -27,12 +29,12 @@ def forest() -> Made:
 
 @pytest.fixture(scope="module")
 def ours_port(forest: Made) -> Iterator[int]:
-    with started(OURS, forest, HERE, core=0) as running:
+    with started(OURS, forest, HERE, core=CORE) as running:
         yield running.port
 
 
 def test_ours_answers_as_scikit_learn_does_to_many_callers_at_once(forest: Made) -> None:
-    with started(OURS, forest, HERE, core=0) as running:
+    with started(OURS, forest, HERE, core=CORE) as running:
         for n_rows in (1, 4096):
             check(running.port, OURS.ways[0], forest, n_rows)
     assert not running.scratch.exists()
@@ -40,19 +42,19 @@ def test_ours_answers_as_scikit_learn_does_to_many_callers_at_once(forest: Made)
 
 def test_a_server_that_answers_a_constant_is_found_out(forest: Made) -> None:
     constant = replace(OURS, name="constant", role=Role.PEER)
-    with started(LIMIT, forest, HERE, core=0) as running, pytest.raises(WrongAnswerError, match="otherwise than by"):
+    with started(LIMIT, forest, HERE, core=CORE) as running, pytest.raises(WrongAnswerError, match="otherwise than by"):
         check(running.port, constant.ways[0], forest, 1)
 
 
 def test_a_route_that_is_not_there_is_not_served(forest: Made) -> None:
     way = replace(OURS.ways[0], path="/nowhere")
-    with started(OURS, forest, HERE, core=0) as running, pytest.raises(NotServedError, match="not served yet"):
+    with started(OURS, forest, HERE, core=CORE) as running, pytest.raises(NotServedError, match="not served yet"):
         check(running.port, way, forest, 1)
 
 
 def test_a_server_that_ends_at_once_did_not_start(forest: Made) -> None:
     broken = Target("broken", Role.PEER, "serving", lambda made, place: Command(("false",)), PEERS[0].ways)
-    with pytest.raises(DidNotStartError, match="broken ended with 1"), started(broken, forest, HERE, core=0):
+    with pytest.raises(DidNotStartError, match="broken ended with 1"), started(broken, forest, HERE, core=CORE):
         pass
 
 
