@@ -7,11 +7,14 @@ of the rounds. What was not measured is missing, and nothing that is missing is 
 import math
 import statistics
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from tests.bench.cells import Cell, Measured, Seen
 from tests.bench.estimators import BATCH_ROWS
 from tests.bench.targets import OURS, Encoding, Role
+
+# What was measured of one server and way, by the number of the round.
+Rounds = Mapping[int, Measured]
 
 
 @dataclass(frozen=True)
@@ -38,6 +41,8 @@ class Figure:
         values: one a round; empty where it was not measured.
         against: who it is a ratio to, and how ours was asked.
         missing: why there is no value.
+        notes: what there is to know before it is believed.
+        disturbed: other processes used so much of the machine meanwhile that it is doubtful.
     """
 
     key: str
@@ -47,7 +52,8 @@ class Figure:
     against: str = ""
     ours: str = ""
     missing: str = ""
-    notes: Sequence[str] = field(default=())
+    notes: Sequence[str] = ()
+    disturbed: bool = False
 
     @property
     def value(self) -> float:
@@ -74,7 +80,7 @@ class Figure:
             "better": "higher" if self.limit.at_least else "lower", "met": self.met, "goal_met": self.goal_met,
             "spread": [min(self.values), max(self.values)] if self.values else None, "rounds": list(self.values),
             "against": self.against, "ours": self.ours, "story": self.story, "missing": self.missing,
-            "notes": list(self.notes),
+            "notes": list(self.notes), "disturbed": self.disturbed,
         }  # fmt: skip
 
 
@@ -126,7 +132,10 @@ RATIOS = (
     ),
 )  # fmt: skip
 
-P99 = Limit(1.5, 1.0, at_least=False)
+TAIL = Asked(
+    "p99_c32_ratio_to_raw_asgi", "99th percentile, forest, 1 row, 32 connections, against a raw ASGI application",
+    Limit(1.5, 1.0, at_least=False), Cell("forest", 1, 32),
+)  # fmt: skip
 START = Limit(0.5, at_least=False, unit="s")
 DISK = Limit(175, 150, at_least=False, unit="MB")
 GROWTH = Limit(5, 0, at_least=False, unit="MB")
@@ -141,7 +150,7 @@ DISTURBED = 0.2
 def figures(seen: Seen, others: Iterable[Figure] = ()) -> list[Figure]:
     """All of them in the order of the report; `others` are those that no load measures."""
     found = [ratio(seen, asked) for asked in RATIOS]
-    found.insert(2, tail(seen, Cell("forest", 1, 32)))
+    found.insert(2, tail(seen))
     extra = list(others)
     asked = [each for each in (*found, *extra) if each.limit.must is not None]
     shown = [each for each in (*found, *extra) if each.limit.must is None]
@@ -152,27 +161,27 @@ def ratio(seen: Seen, asked: Asked) -> Figure:
     """Ours against the best peer of the same round, by rate."""
     mine = best(seen, asked.cell, Role.OURS, (asked.ours,))
     peer = best(seen, asked.cell, Role.PEER, asked.theirs)
-    return _compared(asked.key, asked.story, asked.limit, mine, peer, lambda each: each.rate, seen)
+    return _compared(asked, mine, peer, lambda each: each.rate, seen)
 
 
-def tail(seen: Seen, cell: Cell) -> Figure:
+def tail(seen: Seen) -> Figure:
     """Our 99th percentile against the limit's, over the same connections."""
-    mine, limit = best(seen, cell, Role.OURS, (Encoding.JSON,)), best(seen, cell, Role.LIMIT, (Encoding.JSON,))
-    return _compared(
-        "p99_c32_ratio_to_raw_asgi", "99th percentile, forest, 1 row, 32 connections, against a raw ASGI application",
-        P99, mine, limit, lambda each: each.p99, seen,
-    )  # fmt: skip
+    return _by_limit(seen, TAIL, lambda each: each.p99)
 
 
 def share_of_limit(seen: Seen, cell: Cell) -> Figure:
     """Our rate as a share of what uvicorn answers with nothing behind it."""
-    mine, limit = best(seen, cell, Role.OURS, (Encoding.JSON,)), best(seen, cell, Role.LIMIT, (Encoding.JSON,))
     key = f"{cell.model}_1_row_c{cell.connections}_share_of_raw_asgi"
     story = f"{cell.model}, 1 row, {cell.connections} connections: rate against a raw ASGI application's"
-    return _compared(key, story, _SHOWN, mine, limit, lambda each: each.rate, seen)
+    return _by_limit(seen, Asked(key, story, _SHOWN, cell), lambda each: each.rate)
 
 
-def best(seen: Seen, cell: Cell, role: Role, encodings: Sequence[Encoding]) -> Mapping[int, Measured]:
+def _by_limit(seen: Seen, asked: Asked, of: Callable[[Measured], float]) -> Figure:
+    mine, limit = (best(seen, asked.cell, role, (Encoding.JSON,)) for role in (Role.OURS, Role.LIMIT))
+    return _compared(asked, mine, limit, of, seen)
+
+
+def best(seen: Seen, cell: Cell, role: Role, encodings: Sequence[Encoding]) -> Rounds:
     """The rounds of the server and way with the highest median rate; empty where none was measured."""
     by_way: dict[tuple[str, str], dict[int, Measured]] = {}
     for each in seen.cells:
@@ -187,26 +196,26 @@ def given(key: str, story: str, limit: Limit, values: Sequence[float], missing: 
     return Figure(key, story, limit, values, ours=OURS.name, missing="" if values else missing)
 
 
-def _compared(
-    key: str, story: str, limit: Limit, mine: Mapping[int, Measured], other: Mapping[int, Measured],
-    of: Callable[[Measured], float], seen: Seen,
-) -> Figure:  # fmt: skip
+def _compared(asked: Asked, mine: Rounds, other: Rounds, of: Callable[[Measured], float], seen: Seen) -> Figure:
     values = [of(mine[n]) / of(other[n]) for n in sorted(mine) if n in other and of(other[n]) > 0]
     if not values:
-        why = "; ".join(seen.missing) if not mine else "nothing to compare with was measured"
-        return Figure(key, story, limit, missing=why or "not measured")
+        why = "nothing to compare with was measured" if mine else _why(seen, asked.cell)
+        return Figure(asked.key, asked.story, asked.limit, missing=why)
+    both = [*mine.values(), *other.values()]
     return Figure(
-        key,
-        story,
-        limit,
-        values,
-        against=_named(other),
-        ours=_named(mine),
-        notes=_notes([*mine.values(), *other.values()]),
-    )
+        asked.key, asked.story, asked.limit, values, against=_named(other), ours=_named(mine), notes=_notes(both),
+        disturbed=any(statistics.median(each.other_cpu for each in side.values()) > DISTURBED for side in (mine, other)),
+    )  # fmt: skip
 
 
-def _named(rounds: Mapping[int, Measured]) -> str:
+def _why(seen: Seen, cell: Cell) -> str:
+    """What kept ours from being measured in a cell."""
+    where = f"{OURS.name}, {cell.model}, {cell.n_rows} rows: "
+    told = [line.removeprefix(where) for line in (*seen.missing, *seen.problems) if line.startswith(where)]
+    return "; ".join(told) or "not measured"
+
+
+def _named(rounds: Rounds) -> str:
     first = next(iter(rounds.values()))
     return f"{first.target}, {first.way}"
 

@@ -79,8 +79,11 @@ def _row(figure: Figure) -> str:
     verdict = {None: "", True: "goal met" if figure.goal_met else "met", False: "not met"}[figure.met]
     if not figure.values:
         verdict = ""
+    elif figure.disturbed:
+        verdict = f"{verdict} (disturbed)".strip()
     bounds = f"{_bound(figure, figure.limit.must)} | {_bound(figure, figure.limit.goal)}"
-    return f"| {figure.story} (`{figure.key}`) | {seen} | {spread} | {bounds} | {'; '.join([verdict, *figure.notes])} |"
+    told = "; ".join(filter(None, [verdict, *figure.notes]))
+    return f"| {figure.story} (`{figure.key}`) | {seen} | {spread} | {bounds} | {told} |"
 
 
 def _cell(cell: Cell, measured: Sequence[Measured]) -> list[str]:

@@ -3,7 +3,7 @@ import math
 import pytest
 
 from tests.bench.cells import Seen
-from tests.bench.figures import P99, RATIOS, Figure, Limit, best, figures, given, ratio, tail
+from tests.bench.figures import RATIOS, TAIL, Figure, Limit, best, figures, given, ratio, tail
 from tests.bench.seen import FOREST, LARGE, LIMIT, OURS, QUICK, SLOW, measured, seen
 from tests.bench.targets import Encoding, Role
 
@@ -45,7 +45,7 @@ def test_what_ours_does_not_serve_yet_is_missing_and_not_met() -> None:
     found = ratio(told, BINARY_ROWS)
     assert math.isnan(found.value)
     assert found.met is False
-    assert "not served yet" in found.missing
+    assert found.missing == "/v2/models/logistic/infer: not served yet (404)"
 
 
 def test_without_a_peer_a_ratio_is_missing_and_not_met() -> None:
@@ -71,12 +71,12 @@ def test_our_binary_rows_are_held_against_the_peers_json() -> None:
 
 def test_the_tail_is_held_against_the_limits_own() -> None:
     told = Seen(cells=[measured(OURS, 0, 1, p99=3.0), measured(LIMIT, 0, 1, p99=2.0), measured(QUICK, 0, 1, p99=100.0)])
-    found = tail(told, FOREST)
+    found = tail(told)
     assert (found.value, found.met, found.goal_met) == (1.5, True, False)
 
 
 def test_a_lower_figure_is_better_where_its_limit_says_so() -> None:
-    assert [P99.holds(value, 1.5) for value in (1.4, 1.5, 1.6)] == [True, True, False]
+    assert [TAIL.limit.holds(value, 1.5) for value in (1.4, 1.5, 1.6)] == [True, True, False]
 
 
 @pytest.mark.parametrize(
@@ -89,7 +89,9 @@ def test_a_lower_figure_is_better_where_its_limit_says_so() -> None:
 )
 def test_what_makes_a_figure_doubtful_stands_beside_it(changes: dict[str, float], note: str) -> None:
     told = Seen(cells=[measured(OURS, 0, 1000, **changes), measured(QUICK, 0, 100)])  # type: ignore[arg-type]
-    assert ratio(told, FOREST_RATIO).notes == [note]
+    found = ratio(told, FOREST_RATIO)
+    assert found.notes == [note]
+    assert found.disturbed is ("other processes" in note)
 
 
 def test_every_limit_of_the_issue_has_its_figure() -> None:
