@@ -95,7 +95,7 @@ def create(
             Route("/metrics", metrics),
             Route("/openapi.json", openapi),
             Route("/docs", documentation),
-            *routes(state, capture),
+            *routes(state, capture, feedback),
             *feedback_route.routes(state, feedback),
             *explain_route.routes(state),
         ],

@@ -15,6 +15,7 @@ from services.problems import Fault, Kind, Problem, encode
 from services.replayed import is_replayed
 from services.serving.answer import INLINE_BYTES, INLINE_ROWS
 from services.serving.capture import Capture
+from services.serving.feedback import Feedback
 from services.serving.room import Room
 from services.serving.state import State
 from services.serving.v2 import metadata, requests
@@ -25,9 +26,9 @@ from services.serving.v2.work import Work, Worked
 MEDIA_TYPES = ("application/json", "application/octet-stream", "")
 
 
-def routes(state: State, capture: Capture | None) -> list[Route]:
+def routes(state: State, capture: Capture | None, feedback: Feedback | None) -> list[Route]:
     """All of them. Each answers a refusal in the protocol's form (`errors.render`)."""
-    protocol = _Protocol(state, capture)
+    protocol = _Protocol(state, capture, feedback)
     model = "/models/{model}"
     found = [Route(f"{PREFIX}{end}", protocol.server, methods=["GET"]) for end in ("", "/")]
     found.append(Route(f"{PREFIX}/health/live", protocol.live, methods=["GET"]))
@@ -42,9 +43,10 @@ def routes(state: State, capture: Capture | None) -> list[Route]:
 class _Protocol:
     """The handlers, around one server's state."""
 
-    def __init__(self, state: State, capture: Capture | None) -> None:
+    def __init__(self, state: State, capture: Capture | None, feedback: Feedback | None) -> None:
         self._state = state
         self._capture = capture
+        self._feedback = feedback
 
     async def server(self, request: Request) -> Response:
         return _json({**metadata.server()})
@@ -83,6 +85,8 @@ class _Protocol:
             if self._capture is not None:
                 n_bytes = worked.rows.n_bytes + worked.predictions.n_bytes
                 self._capture.offer(request_id, worked.rows, worked.predictions, body_bytes=len(raw), n_bytes=n_bytes)
+            if self._feedback is not None:
+                self._feedback.remember_rows(request_id, worked.outputs)
         return worked.response
 
     def _check_address(self, request: Request) -> None:

@@ -251,7 +251,7 @@ def test_slow_store_blocks_no_offer_and_what_does_not_fit_is_counted(monkeypatch
     begun = time.perf_counter()
     for _ in range(1_000):
         capture.offer("r", *ONE, body_bytes=10)
-    assert time.perf_counter() - begun < 0.5  # some 5 ms in truth; the store takes until it is released
+    assert time.perf_counter() - begun < 5  # some 5 ms in truth; the store takes until it is released
     dropped = _value(metrics, "mainline_capture_dropped_total") or 0
     assert dropped > 800
     release.set()

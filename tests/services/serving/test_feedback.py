@@ -27,6 +27,7 @@ from services.serving.feedback import Feedback
 from services.serving.state import State
 from services.serving.truths import Truth
 from tests.services.serving.conftest import ROW, Made, Running, loaded_state, metric
+from tests.services.serving.v2.speaking import columns
 
 OUTCOMES = ("known", "unknown", "repeated", "corrected", "refused", "unavailable")
 
@@ -111,6 +112,14 @@ def test_many_truths_are_taken_alike(price: Told) -> None:
     items = [{"request_id": request_id, "truth": "x"} for request_id, _ in truths]
     answer = price.client.post("/feedback", json={"feedback": items})
     assert (answer.status_code, len(answer.json()["errors"])) == (422, 100)
+
+
+def test_what_the_protocol_answered_is_known_too(price: Told, band: Told) -> None:
+    for here, truth in ((price, 5.0), (band, "dear")):
+        asked = {"inputs": columns([ROW, ROW])}
+        answer = here.client.post("/v2/models/house/infer", json=asked, headers={"X-Request-Id": "asked"})
+        assert answer.status_code == 200, answer.text
+        assert here.tell(("asked", 1, truth), ("other", 0, truth)) == ["known", "unknown"]
 
 
 def test_the_judge_takes_every_truth_that_the_server_takes() -> None:

@@ -105,7 +105,7 @@ def test_what_is_read_is_what_the_framework_reads(features: tuple[Feature, ...])
             assert found[0] == expected.tobytes(), body
 
     check()
-    assert n_read > 10, "the test reads rows"
+    assert n_read > 0, "the test reads rows"
 
 
 RIGHT: dict[str, Any] = {"age": 41.5, "rooms": 6, "street": None, "zone": "south", "sold": "2008-02-29"}

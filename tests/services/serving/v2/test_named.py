@@ -57,6 +57,7 @@ def test_rows_are_made_only_when_they_are_looked_at_and_a_few_at_a_time() -> Non
 
 
 def test_log_holds_what_the_tensors_held_and_counts_their_bytes(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("services.serving.capture.MAX_WAITING_BYTES", 900_000)  # two of these requests
     written: list[bytes] = []
     metrics = Metrics(model="house", version="7", digest=SETTINGS.digest)
     capture = Capture(
@@ -69,7 +70,6 @@ def test_log_holds_what_the_tensors_held_and_counts_their_bytes(monkeypatch: pyt
     rows = named_rows(NUMBERS, list(matrix.T), 1_000)
     predictions = Named(1_000, 0, lambda part: [{"prediction": 1.0}] * (part.stop - part.start))
     assert rows.n_bytes == matrix.nbytes + 400 * 1_000
-    monkeypatch.setattr("services.serving.capture.MAX_WAITING_BYTES", 900_000)  # two of these
     for number in range(3):
         capture.offer(f"r{number}", rows, predictions, body_bytes=10**9, n_bytes=rows.n_bytes)
     capture.flush()
