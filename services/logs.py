@@ -8,11 +8,14 @@ import logging
 import sys
 import traceback
 from collections.abc import Mapping
+from contextvars import ContextVar
 from datetime import UTC, datetime
 
 _STANDARD = frozenset(logging.makeLogRecord({}).__dict__) | {"message", "asctime", "color_message", "taskName"}
 
 log = logging.getLogger("mainline")
+# Of the model that the running task or thread is about, in a server of several.
+identity: ContextVar[Mapping[str, str] | None] = ContextVar("identity", default=None)
 
 
 class JsonLines(logging.Formatter):
@@ -30,6 +33,7 @@ class JsonLines(logging.Formatter):
             "event": record.getMessage(),
         }
         event |= self._constant
+        event |= identity.get() or {}
         event |= {name: value for name, value in record.__dict__.items() if name not in _STANDARD}
         if record.exc_info and record.exc_info[0] is not None:
             # Frames and the type only: an exception's message may quote a caller's row.

@@ -20,10 +20,11 @@ from starlette.routing import Route
 from services import body
 from services.problems import Problem, encode, warnings
 from services.replayed import is_replayed
-from services.serving import docs, explain_route, feedback_route, refusals, schema
+from services.serving import docs, explain_route, feedback_route, refusals, schema, several
 from services.serving.answer import answer
 from services.serving.capture import Capture
 from services.serving.edge import Edge
+from services.serving.exposition import exposition
 from services.serving.feedback import Feedback
 from services.serving.state import State
 from services.serving.v2.routes import routes
@@ -53,7 +54,7 @@ def create(
         return _json({"status": "alive"})
 
     async def ready(request: Request) -> Response:
-        state.ready()
+        state.all_ready()
         return _json({"status": "ready", **identity})
 
     async def metadata(request: Request) -> Response:
@@ -77,8 +78,10 @@ def create(
         return Response(_dumps({**identity, "request_id": request_id, **told}), media_type="application/json")
 
     async def metrics(request: Request) -> Response:
-        state.metrics.ready.set(state.served is not None and not state.draining)
-        return Response(state.metrics.exposition(), headers={"Content-Type": CONTENT_TYPE_LATEST})
+        for each in state.everyone:
+            each.metrics.ready.set(each.served is not None and not each.draining)
+        found = exposition([each.metrics.registry for each in state.everyone])
+        return Response(found, headers={"Content-Type": CONTENT_TYPE_LATEST})
 
     async def openapi(request: Request) -> Response:
         return _json(schema.openapi(state.model().bundle, version=version))
@@ -98,6 +101,7 @@ def create(
             *routes(state, capture, feedback),
             *feedback_route.routes(state, feedback),
             *explain_route.routes(state),
+            *several.routes(state),
         ],
         lifespan=lifespan,
     )

@@ -26,7 +26,20 @@ PACKED_BYTES = 2 * 2**20
 class Capture:
     """Takes answered requests, in a bounded buffer that a thread empties."""
 
-    def __init__(self, settings: Settings, metrics: Metrics, *, write: Write, rng: random.Random) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        metrics: Metrics,
+        *,
+        write: Write,
+        rng: random.Random,
+        sharing: int = 1,
+    ) -> None:
+        """Writes nothing before `start`.
+
+        Args:
+            sharing: logs of this process, between which the memory is divided.
+        """
         self._settings = settings
         self._metrics = metrics
         self._write = write
@@ -37,7 +50,7 @@ class Capture:
         self._packer = Packer()
         self.spool: Spool[Captured | Packed] = Spool(
             "capture",
-            max_bytes=MAX_WAITING_BYTES,
+            max_bytes=MAX_WAITING_BYTES // sharing,
             flush_seconds=settings.capture_flush_seconds,
             write=self._write_part,
             lost=self._drop,

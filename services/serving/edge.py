@@ -41,10 +41,10 @@ class Edge:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        request_id = _request_id(scope)
+        request_id = request_id_of(scope)
         scope.setdefault("state", {})["request_id"] = request_id
         reply = Reply(scope, send, request_id, self._state)
-        if predicts(scope["path"]):
+        if predicts(scope["path"].removeprefix(scope.get("root_path", ""))):
             await self._counted(scope, receive, reply)
         else:
             await self._answer(scope, receive, reply)
@@ -135,7 +135,8 @@ def _outcome(status: int) -> Outcome:
     return Outcome.UNAVAILABLE if status == 503 else Outcome.FAILED
 
 
-def _request_id(scope: Scope) -> str:
+def request_id_of(scope: Scope) -> str:
+    """The caller's id of a request, where it is plain and short, else a new one."""
     for name, value in scope["headers"]:
         if name == b"x-request-id":
             if _REQUEST_ID.fullmatch(value):

@@ -8,7 +8,7 @@ The digest is a label of `mainline_model_info` alone, to be joined where it is w
 from collections.abc import Callable
 from enum import StrEnum
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, ProcessCollector, generate_latest
+from prometheus_client import CollectorRegistry, Counter, Gauge, ProcessCollector
 
 from services.serving.durations import Durations
 from services.serving.live_quality import LiveQuality
@@ -44,9 +44,15 @@ class FeedbackOutcome(StrEnum):
 class Metrics:
     """The metrics of one server. A registry of its own, so that two applications in one process do not add up."""
 
-    def __init__(self, *, model: str, version: str, digest: str) -> None:
+    def __init__(self, *, model: str, version: str, digest: str, process: bool = True) -> None:
+        """All at zero.
+
+        Args:
+            process: whether the process's own metrics are among these: in a server of several models they stand once.
+        """
         self.registry = CollectorRegistry()
-        ProcessCollector(registry=self.registry)
+        if process:
+            ProcessCollector(registry=self.registry)
         names, values = ("model", "model_version"), (model, version)
         requests = Counter(
             "mainline_requests",
@@ -124,6 +130,11 @@ class Metrics:
         else:
             gauge("mainline_live_absolute_error", "Mean, in the target's unit", lambda: live.mean_loss)
 
-    def exposition(self) -> bytes:
-        """The metrics in Prometheus' text format."""
-        return generate_latest(self.registry)
+    def show_memory(self, n_bytes: int) -> None:
+        """Shows what the model takes."""
+        Gauge(
+            "mainline_model_memory_bytes",
+            "Growth of the process while the model was loaded, which is roughly what it takes.",
+            self._names,
+            registry=self.registry,
+        ).labels(*self._values).set(n_bytes)

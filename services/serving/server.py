@@ -1,11 +1,9 @@
 """The process around the routes: loads beside the listening socket, drains on SIGTERM, ends with a telling code."""
 
 import asyncio
-import gc
-import random
 import threading
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from functools import partial
 from types import FrameType
@@ -15,18 +13,15 @@ import uvicorn
 from starlette.applications import Starlette
 from starlette.types import ASGIApp
 
-from models.errors import MainlineError
-from models.store import write_bytes
 from services.logs import configure, log
 from services.serving import spool
 from services.serving.app import create
-from services.serving.capture import Capture
 from services.serving.engine import Engine
-from services.serving.feedback import Feedback
 from services.serving.hot import HotProtocol
-from services.serving.loader import load
-from services.serving.metrics import Metrics
+from services.serving.loader import Served
+from services.serving.member import Member, member
 from services.serving.settings import Settings
+from services.serving.several import Several
 from services.serving.state import State
 
 # Once no request came for this long, the callers have heard that the server is not ready.
@@ -51,7 +46,7 @@ class Server(uvicorn.Server):
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         """Notes the signal; `on_tick` acts and logs, since a handler may interrupt a line that is being written."""
-        if self._state.draining or self._state.served is None:
+        if self._state.draining or not any(each.served for each in self._state.everyone):
             self.should_exit = True
         self._state.drain()
 
@@ -64,41 +59,45 @@ class Server(uvicorn.Server):
 
     def _drained(self, now: float) -> bool:
         state = self._state
+        in_flight = sum(each.in_flight for each in state.everyone)
         if not self._told_at:
             self._told_at = now
-            log.info("draining", extra={"in_flight": state.in_flight, "at_most_seconds": state.settings.drain_seconds})
-        quiet = state.in_flight == 0 and now - max(state.last_request, self._told_at) >= QUIET_SECONDS
+            log.info("draining", extra={"in_flight": in_flight, "at_most_seconds": state.settings.drain_seconds})
+        last_request = max(each.last_request for each in state.everyone)
+        quiet = in_flight == 0 and now - max(last_request, self._told_at) >= QUIET_SECONDS
         return quiet or now - self._told_at >= state.settings.drain_seconds
 
 
 def run(settings: Settings) -> int:
     """Serves until told to end. Returns the exit code: 0 drained, 1 the model could not be loaded."""
-    configure(
-        settings.log_level,
-        {"model": settings.model, "model_version": settings.version, "digest": settings.digest},
-    )
-    metrics = Metrics(model=settings.model, version=settings.version, digest=settings.digest)
-    state = State(settings, metrics)
-    capture = feedback = None
-    if settings.capture_uri:
-        capture = Capture(settings, metrics, write=write_bytes, rng=random.Random())  # noqa: S311  (a sample, no secret)
-        feedback = Feedback(settings, metrics, write=write_bytes)
+    configure(settings.log_level, settings.identity)
+    sharing = 1 + len(settings.beside)
+    main = member(settings, sharing=sharing)
+    state, capture, feedback = main.state, main.capture, main.feedback
+    members = [main, *(member(settings.of(pin), main=state, sharing=sharing) for pin in settings.beside)]
 
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
         # A daemon: a fetch that hangs must not keep a process that was told to end.
         loop = asyncio.get_running_loop()
-        given = (state, server, capture, feedback, engine, loop)
+        given = (members, server, engine, loop)
         threading.Thread(target=_load, args=given, name="load", daemon=True).start()
         yield
-        spool.close([log.spool for log in (capture, feedback) if log is not None])
+        logs = [kept for each in members for kept in (each.capture, each.feedback)]
+        spool.close([kept.spool for kept in logs if kept is not None])
 
     engine = Engine(state, capture, feedback.remember_each if feedback is not None else None)
-    app = create(state, lifespan=lifespan, capture=capture, feedback=feedback)
+    app: ASGIApp = create(state, lifespan=lifespan, capture=capture, feedback=feedback)
+    if state.beside:
+        others = {
+            each.state.name: create(each.state, capture=each.capture, feedback=each.feedback) for each in members[1:]
+        }
+        app = Several(state, {state.name: app, **others})
     server = Server(config(state, app, engine), state)
     server.run()
-    log.info("ended", extra={"failure": state.failure} if state.failure else {})
-    return 1 if state.failure else 0
+    failure = "; ".join(each.failure for each in state.everyone if each.failure)
+    log.info("ended", extra={"failure": failure} if failure else {})
+    return 1 if failure else 0
 
 
 def config(state: State, app: ASGIApp, engine: Engine) -> uvicorn.Config:
@@ -122,32 +121,14 @@ def config(state: State, app: ASGIApp, engine: Engine) -> uvicorn.Config:
     )
 
 
-def _load(
-    state: State,
-    server: Server,
-    capture: Capture | None,
-    feedback: Feedback | None,
-    engine: Engine,
-    loop: asyncio.AbstractEventLoop,
-) -> None:
-    """Loads in a thread of its own, so that /healthz and /ready answer meanwhile."""
-    log.info("loading", extra={"uri": state.settings.uri})
-    try:
-        served = load(state.settings)
-    except Exception as err:  # noqa: BLE001  (see below)
-        # Not only our own errors: a store or the runtime may fail in ways of their own, and none may leave the process
-        # listening for ever without a model.
-        state.failure = str(err) if isinstance(err, MainlineError) else f"{type(err).__name__}: {err}"
-        log.error("the bundle was refused", extra={"reason": state.failure, "uri": state.settings.uri})
+def _load(members: Sequence[Member], server: Server, engine: Engine, loop: asyncio.AbstractEventLoop) -> None:
+    """Loads in a thread of its own, so that /healthz and /ready answer meanwhile; ends the server if all fail."""
+    main, *others = members
+
+    def opened(served: Served) -> None:
+        if main.state.settings.route is None:  # else rows to /predict are looked at first
+            loop.call_soon_threadsafe(engine.open, served, loop)
+
+    loaded = [main.load_weighed(opened) if others else main.load(opened), *(other.load_weighed() for other in others)]
+    if not any(loaded):
         server.should_exit = True
-        return
-    state.metrics.load_seconds.set(served.load_seconds)
-    if capture is not None:
-        capture.start(feature.name for feature in served.bundle.features if feature.sensitive)
-    if feedback is not None:
-        feedback.start(served.bundle.manifest)
-    gc.collect()
-    gc.freeze()  # the model and the application live as long as the process: collections need not walk them
-    state.served = served
-    loop.call_soon_threadsafe(engine.open, served, loop)
-    log.info("ready", extra={"load_seconds": round(served.load_seconds, 4), "task": served.bundle.manifest.task})

@@ -6,11 +6,12 @@ Every problem is reported at once, one line each, as `environment: NAME: got val
 import re
 import tempfile
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from models.errors import ConfigError
 from services.environment import Reader
+from services.serving.beside import ROUTE, ByField, Pin, read_beside, read_route
 
 _NAME = re.compile(r"[a-z][a-z0-9]*")
 _VERSION = re.compile(r"[1-9][0-9]*")
@@ -39,6 +40,8 @@ class Settings:
         capture_sample: share of answered requests that are captured, in [0, 1].
         capture_flush_seconds: time between two parts; what a node that dies takes with it.
         pod_template_hash: label of the ReplicaSet that this pod belongs to; partitions the capture log.
+        beside: further models of the same server; everything else here is theirs too.
+        route: which of the models answers which rows of /predict; None: the main one all.
     """
 
     model: str
@@ -58,6 +61,19 @@ class Settings:
     capture_sample: float = 1.0
     capture_flush_seconds: float = 10.0
     pod_template_hash: str = "local"
+    beside: tuple[Pin, ...] = ()
+    route: ByField | None = None
+
+    @property
+    def identity(self) -> dict[str, str]:
+        """Who answers, as lines of the log have it."""
+        return {"model": self.model, "model_version": self.version, "digest": self.digest}
+
+    def of(self, pin: Pin) -> "Settings":
+        """The settings of a model that stands beside the main one."""
+        return replace(
+            self, model=pin.model, version=pin.version, uri=pin.uri, digest=pin.digest, beside=(), route=None
+        )
 
 
 KNOWN = (
@@ -78,6 +94,7 @@ KNOWN = (
     "MAINLINE_CAPTURE_SAMPLE",
     "MAINLINE_CAPTURE_FLUSH_SECONDS",
     "MAINLINE_POD_TEMPLATE_HASH",
+    ROUTE,
 )
 
 
@@ -114,6 +131,8 @@ def read(environment: Mapping[str, str]) -> Settings:
             default="local",
         ),
     )
+    beside = read_beside(environment, settings.model, reader.problems)
+    route = read_route(environment, [settings.model, *(pin.model for pin in beside)], reader.problems)
     if reader.problems:
         raise ConfigError(reader.problems)
-    return settings
+    return replace(settings, beside=beside, route=route)

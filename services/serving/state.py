@@ -1,4 +1,4 @@
-"""Whether the server may answer, and with what. Written by startup and by the signal handler, read by the routes."""
+"""Whether a model may answer, and with what. Written by startup and by the signal handler, read by the routes."""
 
 import time
 from dataclasses import dataclass, field
@@ -12,7 +12,7 @@ from services.serving.settings import Settings
 
 @dataclass
 class State:
-    """One server's state; every field changes at most once, `last_request` and `in_flight` apart.
+    """One model's state; every field changes at most once, `last_request` and `in_flight` apart.
 
     Attributes:
         served: the model, from the moment when it is verified and self-tested.
@@ -20,7 +20,9 @@ class State:
         draining: the process was told to end: not ready, still answering.
         last_request: monotonic seconds of the latest request to /predict.
         in_flight: requests to /predict being handled.
-        rows: how many rows may wait or be computed off the event loop.
+        memory_bytes: what it takes, where that was measured.
+        beside: of the other models of this server, in the main one's state; the latter speaks for all.
+        rows: how many rows may wait or be computed off the event loop, of all models together.
     """
 
     settings: Settings
@@ -30,11 +32,28 @@ class State:
     draining: bool = False
     last_request: float = field(default_factory=time.monotonic)
     in_flight: int = 0
+    memory_bytes: int | None = None
+    beside: tuple["State", ...] = ()
     rows: Room = field(init=False)
 
     def __post_init__(self) -> None:
         self.rows = Room(self.settings.queue_rows)
         self.metrics.in_flight.set_function(lambda: self.in_flight)
+
+    @property
+    def name(self) -> str:
+        """The model's."""
+        return self.settings.model
+
+    @property
+    def everyone(self) -> "tuple[State, ...]":
+        """Of all models of this server, the main one first."""
+        return (self, *self.beside)
+
+    def add(self, other: "State") -> None:
+        """Has another model stand beside this one."""
+        other.rows = self.rows
+        self.beside += (other,)
 
     def model(self) -> Served:
         """The model, draining or not.
@@ -58,9 +77,29 @@ class State:
             raise self._not_ready("draining", "the server was told to end and finishes what it accepted")
         return self.model()
 
+    def all_ready(self) -> None:
+        """Nothing, where new traffic may come for every model of this server.
+
+        Raises:
+            Problem: as `ready`; names each model that is missing where there are several.
+        """
+        missing = [each for each in self.beside if each.served is None]
+        if not missing or self.draining:
+            self.ready()
+            return
+        missing = [each for each in self.everyone if each.served is None]
+        told = [(each.name, "failed" if each.failure else "loading", each.failure) for each in missing]
+        faults = [
+            Fault(name, phase, "every model is verified and self-tested", f"the others answer: see /models/{name}")
+            for name, phase, _ in told
+        ]
+        detail = "; ".join(": ".join(filter(None, (f"{name} {phase}", reason))) for name, phase, reason in told)
+        raise Problem(Kind.NOT_READY, f"{detail}.", faults, {"Retry-After": "1"})
+
     def drain(self) -> None:
         """Asks for no more traffic: /ready is false from the next probe on. Safe in a signal handler."""
-        self.draining = True
+        for each in self.everyone:
+            each.draining = True
 
     def _not_ready(self, phase: str, reason: str) -> Problem:
         fault = Fault("server", phase, "answers once its bundle is verified and self-tested", "try again in a second")

@@ -3,19 +3,22 @@
 The one string holds what a problem document's `errors` would: where, what was received, the rule, the remedy.
 """
 
+import re
+
 from starlette.responses import Response
 
 from services import problems
 from services.problems import Fault, Problem, encode, shown
 
 PREFIX = "/v2"
+_HERE = re.compile(r"(/models/[^/]+)?/v2(/|$)")  # `several` has each model under a path of its own, too
 # A client prints the whole string: enough to see the pattern.
 _MAX_FAULTS = 5
 
 
 def render(problem: Problem, *, path: str, request_id: str) -> Response:
     """The answer that carries a refusal of a request to `path`."""
-    if not (path == PREFIX or path.startswith(f"{PREFIX}/")):
+    if not _HERE.match(path):
         return problems.render(problem, path=path, request_id=request_id)
     # What the protocol's descriptions list for a request that does not fit the model is 400; 422 is in none of them.
     status = 400 if problem.status == 422 else problem.status

@@ -55,7 +55,7 @@ class _Protocol:
         return _json({"live": True})
 
     async def ready(self, request: Request) -> Response:
-        self._state.ready()
+        self._state.all_ready()
         return _json({"live": True, "ready": True})  # the protocol's text says one, its servers the other
 
     async def model(self, request: Request) -> Response:
@@ -96,10 +96,12 @@ class _Protocol:
             Problem: it names another.
         """
         settings = self._state.settings
-        for noun, here in (("model", settings.model), ("version", settings.version)):
+        beside = [each.name for each in self._state.beside]
+        for noun, here, others in (("model", settings.model, beside), ("version", settings.version, [])):
             named = request.path_params.get(noun, here)
             if named != here:
-                fault = Fault(noun, named, f"this server has {noun} {here} only", f"ask for {here}")
+                all_here = ", ".join([here, *others])
+                fault = Fault(noun, named, f"this server has {noun} {all_here} only", f"ask for {all_here}")
                 raise Problem(Kind.NOT_FOUND, f"There is no such {noun} here.", [fault])
 
 

@@ -97,6 +97,7 @@ def make_bundle(
     features: tuple[Feature, ...] = FEATURES,
     row: Mapping[str, Any] = ROW,
     background: Sequence[Sequence[float | None]] = (),
+    model: str = "house",
 ) -> Made:
     """A bundle of `task` whose golden rows are all `row`; with a `golden_shift` it fails its self-test."""
     # The sum with days of thousands, in float32: exact to about 0.001.
@@ -110,7 +111,7 @@ def make_bundle(
         expected = {"prediction": [value] * 16, "lower": [value - 2.5] * 16, "upper": [value + 2.5] * 16}
         outputs = tuple(Output(name=name, unit="USD") for name in ("prediction", "lower", "upper"))
     manifest = Manifest(
-        model="house",
+        model=model,
         task="classification" if task == "classification" else "regression",
         inputs=features,
         outputs=outputs,
@@ -130,7 +131,7 @@ def make_bundle(
     folder = root / task
     digest = bundles.write(folder, manifest, files)
     settings = Settings(
-        model="house", version="7", uri=folder.as_uri(), digest=digest, cache=root / "cache", host="127.0.0.1", port=0
+        model=model, version="7", uri=folder.as_uri(), digest=digest, cache=root / "cache", host="127.0.0.1", port=0
     )
     return Made(folder, digest, settings)
 
