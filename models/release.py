@@ -67,8 +67,21 @@ def release_path(environment: str, model: str) -> str:
     return f"kustomize/overlays/{environment}/{model}/release.yaml"
 
 
-def read_release(source: Path | str) -> Release:
+def beside_path(environment: str, main: str, model: str) -> str:
+    """Where the release of a model stands that is served beside `main`, by the pods of `main`."""
+    return f"kustomize/overlays/{environment}/{main}/{beside_name(model)}.yaml"
+
+
+def beside_name(model: str) -> str:
+    """What the release of a model is called that stands beside another."""
+    return f"release-{model}"
+
+
+def read_release(source: Path | str, object_name: str = "release") -> Release:
     """The release in a file (`Path`) or in a file's text (`str`).
+
+    Args:
+        object_name: `release`, or a `beside_name`.
 
     Raises:
         ConfigError: one line for each problem: no YAML, not the ConfigMap, a key missing, unknown or not as it must be.
@@ -82,7 +95,7 @@ def read_release(source: Path | str) -> Release:
         document = yaml.safe_load(text)
     except yaml.YAMLError as err:
         raise ConfigError([f"{name}: not YAML ({str(err).splitlines()[0]}): restore it from git"]) from err
-    problems = [f"{name}: {problem}" for problem in _shape_problems(document)]
+    problems = [f"{name}: {problem}" for problem in _shape_problems(document, object_name)]
     if problems:
         raise ConfigError(problems)
     release = Release(**document["data"])
@@ -92,8 +105,11 @@ def read_release(source: Path | str) -> Release:
     return release
 
 
-def render_release(release: Release) -> str:
+def render_release(release: Release, object_name: str = "release") -> str:
     """The text of release.yaml; equal releases give equal bytes.
+
+    Args:
+        object_name: `release`, or a `beside_name`.
 
     Raises:
         ConfigError: a value is not as it must be.
@@ -105,20 +121,20 @@ def render_release(release: Release) -> str:
     data = "".join(f"  {field.name}: {json.dumps(getattr(release, field.name))}\n" for field in fields(Release))
     return (
         "# Written by mainline. Merging a change of this file deploys it; reverting the change rolls back.\n"
-        "apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: release\n  annotations:\n"
+        f"apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: {object_name}\n  annotations:\n"
         '    config.kubernetes.io/local-config: "true"\n'
         f"data:\n{data}"
     )
 
 
-def _shape_problems(document: object) -> list[str]:
+def _shape_problems(document: object, object_name: str) -> list[str]:
     if not isinstance(document, dict):
         return [f"got {type(document).__name__}, must be a ConfigMap"]
     problems = []
     metadata = document.get("metadata")
     metadata = metadata if isinstance(metadata, dict) else {}
-    if (document.get("apiVersion"), document.get("kind"), metadata.get("name")) != ("v1", "ConfigMap", "release"):
-        problems.append("must be the v1 ConfigMap named release")
+    if (document.get("apiVersion"), document.get("kind"), metadata.get("name")) != ("v1", "ConfigMap", object_name):
+        problems.append(f"must be the v1 ConfigMap named {object_name}")
     if metadata.get("annotations") != _ANNOTATIONS:
         problems.append('metadata.annotations: must be config.kubernetes.io/local-config: "true", else it is applied')
     data = document.get("data")

@@ -7,13 +7,13 @@ from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
-from models.release import THIS_MACHINE, read_release, release_path, render_release, unreleased
+from models.release import THIS_MACHINE, beside_name, read_release, release_path, render_release, unreleased
 
 ENVIRONMENTS = ("staging", "production")
 
 
 def kustomize_files(model: str, images: Mapping[str, str] | None = None) -> dict[str, str]:
-    """Path from the repository's root to text: `models/<m>/kustomization.yaml` and both overlays, unreleased.
+    """Path from the repository's root to text: both components of `models/<m>` and both overlays, unreleased.
 
     Args:
         model: its name.
@@ -22,7 +22,10 @@ def kustomize_files(model: str, images: Mapping[str, str] | None = None) -> dict
     Raises:
         ConfigError: the name is none that a model may have.
     """
-    files = {f"models/{model}/kustomization.yaml": _component(model)}
+    files = {
+        f"models/{model}/kustomization.yaml": _component(model),
+        f"models/{model}/beside/kustomization.yaml": _beside(model),
+    }
     for environment in ENVIRONMENTS:
         files[f"kustomize/overlays/{environment}/{model}/kustomization.yaml"] = _overlay(model, environment)
         image = (images or {}).get(environment, THIS_MACHINE)
@@ -63,6 +66,57 @@ labels:
         path: spec/template/metadata/labels
         create: true
 """
+
+
+def _beside(model: str) -> str:
+    name, variable, annotation = beside_name(model), f"MAINLINE_BESIDE_{model.upper()}", f"mainline.dev/beside-{model}"
+    value = f"spec.template.spec.containers.[name=serving].env.[name={variable}].value"
+    kept = f"spec.template.metadata.annotations.[{annotation}]"
+    words = [(value, ("version", "uri", "digest")), (kept, ("run", "commit", "attempt"))]
+    copied = "".join(
+        f"""\
+  - source:
+      kind: ConfigMap
+      name: {name}
+      fieldPath: data.{field}
+    targets:
+      - select:
+          kind: Rollout
+          name: serving
+        fieldPaths:
+          - {path}
+        options:
+          delimiter: " "
+          index: {index}
+"""
+        for path, fields in words
+        for index, field in enumerate(fields)
+    )
+    return f"""\
+# {model} beside another model, in that one's pods: for an overlay that has {name}.yaml among its resources. Copies what
+# is released there into the pod template; a further line of the overlay's components, and without it nothing is left.
+apiVersion: kustomize.config.k8s.io/v1alpha1
+kind: Component
+patches:
+  - target:
+      kind: Rollout
+      name: serving
+    patch: |-
+      - op: test
+        path: /spec/template/spec/containers/0/name
+        value: serving
+      # Version, address and digest of the bundle.
+      - op: add
+        path: /spec/template/spec/containers/0/env/-
+        value:
+          name: {variable}
+          value: "unset unset unset"
+      # What training knew: run and commit; and the attempt, by which a release goes through the gates again.
+      - op: add
+        path: /spec/template/metadata/annotations/{annotation.replace("/", "~1")}
+        value: "unset unset unset"
+replacements:
+{copied}"""
 
 
 def _overlay(model: str, environment: str) -> str:

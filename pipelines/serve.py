@@ -127,7 +127,7 @@ def launch(
     """
     if command.image != THIS_MACHINE:
         raise GateClosed(f"image {command.image!r} is a container's: only {THIS_MACHINE!r} can be run as a process")
-    if UNRELEASED in command.environment.values():
+    if any(UNRELEASED in value.split() for value in command.environment.values()):
         raise GateClosed("the pod's environment is unreleased: merge a proposal first")
     home.mkdir(parents=True, exist_ok=True)
     arguments = [sys.executable if command.command[0] == "python" else command.command[0], *command.command[1:]]

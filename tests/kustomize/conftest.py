@@ -40,6 +40,7 @@ def copy_tree(to: Path) -> Path:
         target.mkdir(parents=True)
         for name in ("kustomization.yaml", "gates.yaml"):
             shutil.copy(component.parent / name, target / name)
+        shutil.copytree(component.parent / "beside", target / "beside")
     shutil.copy(ROOT / "versions.env", to / "versions.env")
     return to
 
