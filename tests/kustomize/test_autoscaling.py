@@ -9,6 +9,7 @@ import pytest
 
 from pipelines.build import build_overlay, objects
 from pipelines.rehearsal.revisions import fewest_replicas
+from services.serving.exposition import exposition
 from services.serving.metrics import Metrics
 
 Read = Callable[[Path, str, str], list[dict[str, Any]]]
@@ -61,7 +62,7 @@ def test_it_asks_the_gates_prometheus_about_its_own_namespace_and_takes_no_answe
         for argument in item.get("spec", {}).get("args", [])
         if argument["name"] == "prometheus-address"
     }
-    exposed = Metrics(model="iris", version="1", digest="d").exposition().decode()
+    exposed = exposition([Metrics(model="iris", version="1", digest="d").registry]).decode()
     for trigger in one(built, "ScaledObject")["spec"]["triggers"]:
         asked = trigger["metadata"]
         assert trigger["metricType"] == "AverageValue"  # all pods' together, a share for each

@@ -17,7 +17,6 @@ from pipelines.tools import ROOT
 from services.serving.beside import ByField, Pin
 from services.serving.settings import read
 
-Build = Callable[[Path, str, str], str]
 ReleaseOf = Callable[..., Release]
 ROUTE = """\
 patches:
@@ -82,9 +81,9 @@ def test_the_server_reads_what_the_overlay_says(tool: None, several: Path, relea
 
 
 def test_only_the_pod_template_changes_and_keeps_what_training_knew(
-    build: Build, several: Path, release_of: ReleaseOf, tmp_path: Path
+    tool: None, several: Path, release_of: ReleaseOf
 ) -> None:
-    after: list[dict[str, Any]] = objects(build_overlay(several, "production", "property"))  # type: ignore[assignment]
+    after: list[dict[str, Any]] = objects(build_overlay(several, "production", "property"))
     template = serving(after)
     for name, version in (("iris", "4"), ("digits", "5")):
         release = release_of(name, version)
@@ -94,7 +93,7 @@ def test_only_the_pod_template_changes_and_keeps_what_training_knew(
     container["env"] = [each for each in container["env"] if not each["name"].startswith(("MAINLINE_B", "MAINLINE_R"))]
     overlay = several / "kustomize/overlays/production/property/kustomization.yaml"
     overlay.write_text((ROOT / overlay.relative_to(several)).read_text(encoding="utf-8"), encoding="utf-8")
-    before: list[dict[str, Any]] = objects(build_overlay(several, "production", "property"))  # type: ignore[assignment]
+    before: list[dict[str, Any]] = objects(build_overlay(several, "production", "property"))
     plain = serving(before)["spec"]["containers"][0]
     plain["env"] = [each for each in plain["env"] if not each["name"].startswith("MAINLINE_B")]
     assert after == before

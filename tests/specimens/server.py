@@ -16,7 +16,7 @@ from starlette.middleware import Middleware
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from services.serving import __main__ as pod
-from services.serving import server
+from services.serving import member, server
 from services.serving.app import create
 from services.serving.engine import Engine
 from services.serving.loader import Served
@@ -116,7 +116,7 @@ def main() -> int:
     """Serves as `services.serving` does, with the fault that the environment names. Exit 2: it names none."""
     name = os.environ.get("SPECIMEN", "")
     if name == NEVER_READY:
-        vars(server)["load"] = lambda settings: threading.Event().wait()
+        vars(member)["load"] = lambda settings: threading.Event().wait()
     elif name in FAULTS:
         fault = FAULTS[name]()
 

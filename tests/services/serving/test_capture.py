@@ -32,7 +32,7 @@ from services.serving.settings import Settings
 
 SETTINGS = Settings("house", "7", "s3://b/house", "sha256:" + "a" * 64, Path("/nowhere"), pod_template_hash="5d8f")
 RNG = functools.partial(random.Random, 1)
-METRICS = {"model": "house", "version": "7", "digest": SETTINGS.digest}
+METRICS: dict[str, Any] = {"model": "house", "version": "7", "digest": SETTINGS.digest}
 ONE = [{"age": 1}], [{"prediction": 10.0}]
 
 
