@@ -80,7 +80,7 @@ def member(settings: Settings, *, main: State | None = None, sharing: int = 1) -
         main: the state of the server's main model, where this one stands beside it.
         sharing: models of the server.
     """
-    metrics = Metrics(model=settings.model, version=settings.version, digest=settings.digest, process=main is None)
+    metrics = Metrics(model=settings.model, version=settings.version, digest=settings.digest, beside=main is not None)
     state = State(settings, metrics)
     if main is not None:
         main.add(state)

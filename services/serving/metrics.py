@@ -1,5 +1,8 @@
 """What the server measures, for gates, alerts and the autoscaler. Labels are `model` and `model_version`, never ids.
 
+A model that stands beside a server's main one has its name in a third, `beside`: Prometheus makes `model` the pod's, of
+which there is one (manifests/platform/prometheus/scrape-serving.yml), and two models may have the same version.
+
 The judge's own requests (`services.replayed`) are in flight while they are handled; nothing else counts them.
 
 The digest is a label of `mainline_model_info` alone, to be joined where it is wanted.
@@ -44,16 +47,19 @@ class FeedbackOutcome(StrEnum):
 class Metrics:
     """The metrics of one server. A registry of its own, so that two applications in one process do not add up."""
 
-    def __init__(self, *, model: str, version: str, digest: str, process: bool = True) -> None:
+    def __init__(self, *, model: str, version: str, digest: str, beside: bool = False) -> None:
         """All at zero.
 
         Args:
-            process: whether the process's own metrics are among these: in a server of several models they stand once.
+            beside: whether the model stands beside the main one, with whose metrics the process's own are told.
         """
         self.registry = CollectorRegistry()
-        if process:
+        labels = {"model": model, "model_version": version}
+        if beside:
+            labels["beside"] = model
+        else:
             ProcessCollector(registry=self.registry)
-        names, values = ("model", "model_version"), (model, version)
+        names, values = tuple(labels), tuple(labels.values())
         requests = Counter(
             "mainline_requests",
             "Requests for predictions by outcome.",
@@ -65,7 +71,7 @@ class Metrics:
         self.seconds = Durations(
             "mainline_request_duration_seconds",
             "Time from a request's first byte at the application to its answer's last, for answered requests.",
-            dict(zip(names, values, strict=True)),
+            labels,
             buckets=BUCKETS_SECONDS,
             registry=self.registry,
         )

@@ -117,6 +117,21 @@ def test_metrics_of_both_are_one_text_in_which_each_family_stands_once(two: Two)
     assert sum(line.startswith("process_resident_memory_bytes ") for line in text.splitlines()) == 1
 
 
+def test_series_of_both_differ_where_the_model_is_said_by_the_pod(regression: Made, flat: Made) -> None:
+    """As manifests/platform/prometheus/scrape-serving.yml has it: `model` is overwritten, what stood there dropped."""
+    two = serve(pinned(regression, flat))
+    samples = [
+        sample
+        for family in text_string_to_metric_families(two.client.get("/metrics").text)
+        for sample in family.samples
+    ]
+    series = [(sample.name, *sorted((sample.labels | {"model": "house"}).items())) for sample in samples]
+    assert len(set(series)) == len(series)
+    assert {sample.labels["beside"] for sample in samples if "beside" in sample.labels} == {"flat"}
+    alone = TestClient(create(loaded_state(regression))).get("/metrics").text
+    assert "beside" not in alone
+
+
 def test_rows_of_both_wait_in_one_room(two: Two) -> None:
     assert two.house.state.rows is two.flat.state.rows
 
