@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from models.release import Release, release_path, render_release
+from models.release import Release, beside_name, beside_path, release_path, render_release
 from pipelines import tracking
 from pipelines.check import concerns
 from pipelines.standing import Ending, record
@@ -72,6 +72,21 @@ def test_steps_and_pod_templates_need_one_too(tree: Path) -> None:
     edit(tree, "kustomize/components/canary/strategy.yaml", "setWeight: 25", "setWeight: 75")
     assert seen(tree) == [("production", "iris", ("steps",))]
     edit(tree, "manifests/serving/rollout.yaml", "memory: 512Mi", "memory: 1Gi")
+    assert seen(tree) == [("production", "iris", ("pod template",))]
+
+
+def test_a_release_beside_another_model_concerns_that_ones_pods(tree: Path) -> None:
+    overlay = "kustomize/overlays/production/iris/kustomization.yaml"
+    beside = tree / beside_path("production", "iris", "digits")
+    beside.write_text(render_release(replace(version(1), model="digits"), beside_name("digits")), encoding="utf-8")
+    edit(tree, overlay, "  - release.yaml\n", "  - release.yaml\n  - release-digits.yaml\n")
+    assert seen(tree) == []
+    edit(tree, overlay, "models/iris\n", "models/iris\n  - ../../../../models/digits/beside\n")
+    assert seen(tree) == [("production", "iris", ("pod template",))]
+    beside.write_text(render_release(replace(version(2), model="digits"), beside_name("digits")), encoding="utf-8")
+    commit(tree, "digits 2 beside iris")
+    assert seen(tree) == [("production", "iris", ("pod template",))]
+    git(tree, "revert", "--no-edit", "HEAD")
     assert seen(tree) == [("production", "iris", ("pod template",))]
 
 

@@ -2,9 +2,11 @@
 
 import gzip
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import httpx2
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -13,7 +15,7 @@ from starlette.testclient import TestClient
 from services.replayed import PREFIX
 from services.serving.app import create
 from services.serving.beside import ByField
-from tests.services.serving.conftest import ROW, Made, loaded_state, metric
+from tests.services.serving.conftest import ROW, Made, Running, loaded_state, metric
 from tests.services.serving.together import BY_KIND, FLAT_ROW, Two, make_flat, pinned, serve
 
 ATTIC = FLAT_ROW | {"kind": "attic"}
@@ -106,6 +108,48 @@ def test_a_refusal_by_one_model_names_the_callers_rows(two: Two) -> None:
     answer = ask(two.client, {"instances": [DETACHED, ATTIC, DETACHED, ATTIC | {"floor": 91}]})
     assert (answer.status_code, answer.headers["content-type"]) == (422, "application/problem+json")
     assert [(error["row"], error["feature"]) for error in answer.json()["errors"]] == [(3, "floor")]
+
+
+PLAIN = st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=8)
+VALUES = st.recursive(PLAIN, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=4), inner))
+ANY_ROW = st.fixed_dictionaries(
+    {},
+    optional={
+        "kind": st.sampled_from(["attic", "detached"]) | VALUES,
+        **{name: st.just(value) | VALUES for name, value in (FLAT_ROW | ROW).items()},
+    },
+)
+ANY_BODY = (
+    ANY_ROW
+    | VALUES
+    | st.fixed_dictionaries(
+        {"instances": st.lists(ANY_ROW | PLAIN, max_size=5) | VALUES}, optional={"features": VALUES}
+    )
+)
+
+
+@settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
+@given(body=ANY_BODY)
+def test_no_body_fails_the_server_or_leaves_anything_behind(two: Two, body: Any) -> None:
+    answer = two.client.post("/predict", content=json.dumps(body), headers={"Content-Type": "application/json"})
+    assert answer.status_code in (200, 400, 413, 422), answer.text
+    for member in (two.house, two.flat):
+        assert (member.state.in_flight, member.state.rows.left) == (0, member.state.settings.queue_rows)
+
+
+@pytest.mark.slow
+def test_the_process_routes_what_its_hot_path_would_have_answered(
+    start: Callable[..., Running], regression: Made, flat: Made
+) -> None:
+    own = flat.settings
+    running = start(
+        regression.settings,
+        MAINLINE_BESIDE_FLAT=f"{own.version} {own.uri} {own.digest}",
+        MAINLINE_ROUTE=json.dumps({"zone": {"south": "house"}}),
+    )
+    assert httpx2.post(f"{running.url}/predict", json=ROW).status_code == 200
+    refused = httpx2.post(f"{running.url}/predict", json=ROW | {"zone": "north"})
+    assert refused.json()["errors"][0]["rule"] == "must be one of south"
 
 
 @pytest.mark.parametrize(
