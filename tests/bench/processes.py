@@ -55,9 +55,11 @@ def end(root: int, *, seconds: float = 15.0) -> None:
     pids = tree(root)
     _signal(pids[:1], signal.SIGTERM)
     deadline = time.monotonic() + seconds
-    while time.monotonic() < deadline and any(alive(pid) for pid in pids):
-        time.sleep(0.05)
-    _signal([pid for pid in {*pids, *tree(root)} if alive(pid)], signal.SIGKILL)
+    try:
+        while time.monotonic() < deadline and any(alive(pid) for pid in pids):
+            time.sleep(0.05)
+    finally:  # who is asked to end while waiting leaves nothing behind either
+        _signal([pid for pid in {*pids, *tree(root)} if alive(pid)], signal.SIGKILL)
 
 
 @contextmanager

@@ -64,20 +64,17 @@ def started(target: Target, made: Made, python: Path, *, core: int) -> Iterator[
     """
     LOGS.mkdir(parents=True, exist_ok=True)
     log = LOGS / f"{target.name.replace(' ', '-').replace(',', '').lower()}-{made.name}.log"
-    scratch = Path(tempfile.mkdtemp(prefix="bench-"))
-    process = None
-    try:
+    with ExitStack() as ending:
+        scratch = Path(tempfile.mkdtemp(prefix="bench-"))
+        ending.callback(shutil.rmtree, scratch, ignore_errors=True)
         place = Place(python, scratch, _free_ports())
         command = target.command(made, place)
         begun = time.perf_counter()
         process = _run(command, log, core)
+        ending.callback(process.wait)
+        ending.callback(processes.end, process.pid)
         _wait(process, target, made, place.port, begun, log)
         yield Running(target, made, process.pid, place.port, time.perf_counter() - begun, scratch, log)
-    finally:
-        if process is not None:
-            processes.end(process.pid)
-            process.wait()
-        shutil.rmtree(scratch, ignore_errors=True)
 
 
 def _run(command: Command, log: Path, core: int) -> "subprocess.Popen[bytes]":
