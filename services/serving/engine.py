@@ -174,7 +174,7 @@ class Engine:
         self._end(len(jobs))
         lost, predictions = computed.lost, computed.predictions
         answered: list[int] = []
-        ids: list[str] = []
+        ids: list[bytes] = []
         lines: list[bytes] = []
         for held, index in jobs:
             connection = held.connection
@@ -185,7 +185,7 @@ class Engine:
             prediction = dumps(predictions[index])
             connection.answer(held.request_id, prediction)
             answered.append(index)
-            ids.append(held.request_id.decode())
+            ids.append(held.request_id)
             observe(now - held.begun)
             if capture is not None and capture.wants():
                 lines.append(capture.line(stamp, held.request_id, held.body, held.row, prediction))
@@ -194,7 +194,8 @@ class Engine:
         if lines and capture is not None:
             capture.offer_lines(at, lines)
         if self._remember is not None and answered:
-            self._remember(ids, {name: values[answered] for name, values in computed.outputs.items()})
+            outputs = {name: values[answered] for name, values in computed.outputs.items()}
+            self._remember([each.decode() for each in ids], outputs)
 
     def _end(self, n_requests: int) -> None:
         self._state.in_flight -= n_requests

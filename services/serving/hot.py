@@ -1,11 +1,14 @@
 """The HTTP of the hot path: uvicorn's own protocol, which answers one plain row to /predict without a task.
 
 Why: a task, an ASGI scope, the framework's middleware, routing, request and response cost a request ten times what its
-row costs (figures at the end of this text). So a request that is plainly hot is read by the same parser, handed to
-`engine`, and answered with one write. Everything else is uvicorn's affair, unchanged: another route, method or version,
-a query, a body that is chunked, large or comes late, Expect, Upgrade, Connection: close, a caller that does not read
-its answers, a request behind one that is still being answered. And whatever `engine` gives back is told to uvicorn as
-if it came now, with the same headers and bytes.
+row costs. A processor's time per request, for a forest of 100 trees at 32 connections with metrics and the capture log
+on: by the framework 490 us, here 36 to 42 us, by an application on the same uvicorn that only answers 34 to 42 us (wrk,
+one busy machine). Of what remains, the kernel's write is 19 % and the graph 13 %.
+
+So a request that is plainly hot is read by the same parser, handed to `engine`, and answered with one write. Everything
+else is uvicorn's affair, unchanged: another route, method or version, a query, a body that is chunked, large or comes
+late, Expect, Upgrade, Connection: close, a caller that does not read its answers, a request behind one that is still
+being answered. And whatever `engine` gives back is told to uvicorn as if it came now, with the same headers and bytes.
 
 A request on its way: `on_headers_complete` decides whether it may be hot, and holds it; `on_message_complete` gives it
 to the engine, or hands it over. Answers leave in the order of the requests: those that wait with the engine are all
