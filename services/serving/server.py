@@ -24,8 +24,6 @@ from services.serving.settings import Settings
 from services.serving.several import Several
 from services.serving.state import State
 
-# Once no request came for this long, the callers have heard that the server is not ready.
-QUIET_SECONDS = 0.5
 # Longer than the 60 s that proxies keep idle connections by habit: the side that closes first must be theirs, or a
 # request that they just sent is lost.
 KEEP_ALIVE_SECONDS = 75
@@ -35,8 +33,9 @@ class Server(uvicorn.Server):
     """Uvicorn that, told to end, first goes on accepting while its callers learn of it.
 
     The first signal turns /ready false and asks every connection to close with its next answer. The socket closes when
-    requests have ceased, at the latest after `drain_seconds`; what is in flight then has `grace_seconds`. A second
-    signal closes at once. Uvicorn itself would close the socket with the first, and raise the signal again at the end.
+    requests have ceased for `quiet_seconds`, at the latest after `drain_seconds`; what is in flight then has
+    `grace_seconds`. A second signal closes at once. Uvicorn itself would close the socket with the first, and raise the
+    signal again at the end.
     """
 
     def __init__(self, config: uvicorn.Config, state: State) -> None:
@@ -64,7 +63,8 @@ class Server(uvicorn.Server):
             self._told_at = now
             log.info("draining", extra={"in_flight": in_flight, "at_most_seconds": state.settings.drain_seconds})
         last_request = max(each.last_request for each in state.everyone)
-        quiet = in_flight == 0 and now - max(last_request, self._told_at) >= QUIET_SECONDS
+        since = now - max(last_request, self._told_at)
+        quiet = in_flight == 0 and since >= state.settings.quiet_seconds
         return quiet or now - self._told_at >= state.settings.drain_seconds
 
 

@@ -32,6 +32,7 @@ class Settings:
         port: TCP port; 0 lets the system choose one (tests).
         cache: folder that receives the fetched bundle; the only place the server writes to.
         drain_seconds: longest time that requests are still accepted after SIGTERM.
+        quiet_seconds: time without a request after which the callers are thought to have heard that the server drains.
         grace_seconds: longest time that requests in flight may then take.
         body_seconds: longest time that a client may take to send a request's body.
         request_seconds: longest time that the server may then take to answer; a request beyond it ends as failed.
@@ -53,6 +54,7 @@ class Settings:
     port: int = 8080
     log_level: str = "INFO"
     drain_seconds: float = 10.0
+    quiet_seconds: float = 0.5
     grace_seconds: float = 20.0
     body_seconds: float = 10.0
     request_seconds: float = 5.0
@@ -86,6 +88,7 @@ KNOWN = (
     "MAINLINE_PORT",
     "MAINLINE_LOG_LEVEL",
     "MAINLINE_DRAIN_SECONDS",
+    "MAINLINE_QUIET_SECONDS",
     "MAINLINE_GRACE_SECONDS",
     "MAINLINE_BODY_SECONDS",
     "MAINLINE_REQUEST_SECONDS",
@@ -117,6 +120,7 @@ def read(environment: Mapping[str, str]) -> Settings:
         port=int(reader.number("MAINLINE_PORT", 8080, 0, 65535, int)),
         log_level=reader.among("MAINLINE_LOG_LEVEL", _LEVELS, "INFO"),
         drain_seconds=reader.number("MAINLINE_DRAIN_SECONDS", 10.0, 0.0, 600.0, float),
+        quiet_seconds=reader.number("MAINLINE_QUIET_SECONDS", 0.5, 0.1, 60.0, float),
         grace_seconds=reader.number("MAINLINE_GRACE_SECONDS", 20.0, 1.0, 3600.0, float),
         body_seconds=reader.number("MAINLINE_BODY_SECONDS", 10.0, 0.1, 3600.0, float),
         request_seconds=reader.number("MAINLINE_REQUEST_SECONDS", 5.0, 0.1, 3600.0, float),

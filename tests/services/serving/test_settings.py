@@ -31,6 +31,7 @@ BAD = {
     "MAINLINE_PORT": ("http", "a whole number from 0 to 65535"),
     "MAINLINE_LOG_LEVEL": ("inf", "did you mean 'INFO'?"),
     "MAINLINE_DRAIN_SECONDS": ("nan", "a number from 0 to 600"),
+    "MAINLINE_QUIET_SECONDS": ("0", "a number from 0.1 to 60"),
     "MAINLINE_REQUEST_SECONDS": ("0", "a number from 0.1 to 3600"),
     "MAINLINE_CAPTURE_SAMPLE": ("1.5", "a number from 0 to 1"),
     "MAINLINE_CAPTURE_FLUSH_SECONDS": ("0", "a number from 0.1 to 3600"),
