@@ -1,6 +1,7 @@
 """Runs a bundle's graph. Serving, evaluation and batch prediction all predict here, so that they cannot differ."""
 
 from collections.abc import Mapping
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -91,6 +92,20 @@ class Predictor:
                     f"{name}: golden row {row} gives {values[row].tolist()}, must be {expected[row].tolist()} within "
                     f"{golden.tolerance}; the bundle or the runtime is not the one that was tested"
                 )
+
+    def try_out(self) -> None:
+        """Predict one golden row, at the cost of a request: whether the graph still runs, not whether it is right.
+
+        Raises:
+            SelfTestFailed: an output is not finite. Besides, whatever the runtime raises.
+        """
+        for name, values in self.predict(self._first_golden).items():
+            if not np.isfinite(values).all():
+                raise SelfTestFailed(f"{name}: golden row 0 gives {values[0].tolist()}, must be finite")
+
+    @cached_property
+    def _first_golden(self) -> Matrix:
+        return encode(self.bundle.golden.rows[:1], self.bundle.features).matrix
 
     def _check_signature(self) -> None:
         inputs = [(node.name, node.type, node.shape[1:]) for node in self._session.get_inputs()]

@@ -68,7 +68,7 @@ def _paths(bundle: Bundle) -> Document:
     }
     simple = {
         "/healthz": "Whether the process lives",
-        "/ready": "Whether traffic may come: verified, self-tested, not draining",
+        "/ready": "Whether traffic may come: verified, not draining, and the graph has just answered",
         "/metadata": "The model, its features and its lineage",
         "/metrics": "Metrics in Prometheus' text format",
     }

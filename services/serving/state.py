@@ -68,14 +68,21 @@ class State:
         return self.served
 
     def ready(self) -> Served:
-        """The model, where new traffic may come.
+        """The model, where new traffic may come: it has just answered a golden row.
 
         Raises:
-            Problem: loading, failed or draining.
+            Problem: loading, failed, draining or failing now.
         """
         if self.draining:
             raise self._not_ready("draining", "the server was told to end and finishes what it accepted")
-        return self.model()
+        served = self.model()
+        try:
+            served.predictor.try_out()
+        except Exception as err:  # whatever the runtime raises
+            raise self._not_ready(
+                "failing", f"{self.name} gives no answer to a golden row ({type(err).__name__})"
+            ) from err
+        return served
 
     def all_ready(self) -> None:
         """Nothing, where new traffic may come for every model of this server.
@@ -85,7 +92,8 @@ class State:
         """
         missing = [each for each in self.beside if each.served is None]
         if not missing or self.draining:
-            self.ready()
+            for each in self.everyone:
+                each.ready()
             return
         missing = [each for each in self.everyone if each.served is None]
         told = [(each.name, "failed" if each.failure else "loading", each.failure) for each in missing]

@@ -117,6 +117,30 @@ def test_not_ready_says_why(state: State, loaded: bool, draining: bool, phase: s
     assert metric(client, "mainline_ready") == 0
 
 
+@pytest.mark.parametrize(
+    "broken", [RuntimeError("secret"), np.full(1, np.nan, dtype=np.float32)], ids=["raises", "nan"]
+)
+def test_model_that_stops_answering_is_not_ready(
+    client: TestClient, state: State, broken: object, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def predict(matrix: object) -> object:
+        if isinstance(broken, Exception):
+            raise broken
+        return {"prediction": broken}
+
+    assert state.served is not None
+    assert client.get("/ready").status_code == 200
+    monkeypatch.setattr(state.served.predictor, "predict", predict)
+    for path in ("/ready", "/v2/health/ready", "/v2/models/house/ready"):
+        answer = client.get(path)
+        assert (answer.status_code, "secret" in answer.text) == (503, False)
+    told = client.get("/ready").json()
+    assert (told["errors"][0]["value"], "house" in told["detail"]) == ("failing", True)
+    assert client.get("/healthz").status_code == 200
+    monkeypatch.undo()
+    assert client.get("/ready").status_code == 200
+
+
 def test_answers_close_connections_while_draining(client: TestClient, state: State) -> None:
     assert "connection" not in client.post("/predict", json=ROW).headers
     state.drain()
