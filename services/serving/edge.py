@@ -42,7 +42,7 @@ class Edge:
             await self._app(scope, receive, send)
             return
         request_id = request_id_of(scope)
-        scope.setdefault("state", {})["request_id"] = request_id
+        scope.setdefault("state", {}).update(request_id=request_id, serving=self._state)
         reply = Reply(scope, send, request_id, self._state)
         if predicts(scope["path"].removeprefix(scope.get("root_path", ""))):
             await self._counted(scope, receive, reply)
@@ -92,7 +92,7 @@ class Edge:
         except ClientDisconnect:
             reply.status = 0
         except Exception:  # noqa: BLE001  (the last resort: logged, and told without a traceback)
-            log.exception("request failed", extra={"request_id": reply.request_id, "path": scope["path"][:100]})
+            log.exception("request failed", extra={"request_id": reply.request_id})  # its frames tell the route
             if not reply.given_up:
                 problem = Problem(Kind.INTERNAL, "The failure is in the server's log under this request id.")
                 await reply.refuse(problem, receive)

@@ -26,11 +26,13 @@ ROUTES = (
 
 
 async def on_problem(request: Request, problem: Exception) -> Response:
-    """The answer to a refusal of ours, and its line in the log: which rules, never which values."""
+    """The answer to a refusal of ours, and its line in the log: which rules, no value or name that a caller sent."""
     assert isinstance(problem, Problem)  # noqa: S101  (registered for this class alone)
     request_id = request.state.request_id
     if problem.kind is not Kind.NOT_READY:  # a probe asks every few seconds
-        rules = sorted({f"{fault.feature[:80]}: {fault.rule[:200]}" for fault in problem.faults})
+        served = request.state.serving.served
+        declared = frozenset(served.feature_names if served is not None else ())
+        rules = sorted({_told(fault, declared) for fault in problem.faults})
         log.info(
             "request refused",
             extra={"request_id": request_id, "kind": problem.kind, "status": problem.status, "rules": rules[:10]},
@@ -56,3 +58,8 @@ async def on_http(request: Request, error: Exception) -> Response:
         fault = Fault("request", error.status_code, str(error.detail), "see /docs")
         problem = Problem(Kind.REQUEST_REFUSED, str(error.detail), [fault], error.headers or {}, error.status_code)
     return await on_problem(request, problem)
+
+
+def _told(fault: Fault, declared: frozenset[str]) -> str:
+    rule = fault.rule[:200]
+    return f"{fault.feature}: {rule}" if fault.feature in declared else rule

@@ -11,6 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from starlette.testclient import TestClient
 
+from services.logs import JsonLines
 from services.replayed import PREFIX
 from services.serving.app import create
 from services.serving.capture import Capture
@@ -115,6 +116,28 @@ def test_not_ready_says_why(state: State, loaded: bool, draining: bool, phase: s
     assert client.get("/healthz").status_code == 200
     assert client.post("/predict", json=ROW).status_code == (200 if loaded else 503)
     assert metric(client, "mainline_ready") == 0
+
+
+def test_what_a_caller_sent_is_not_logged(
+    client: TestClient, state: State, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(matrix: object) -> object:
+        raise RuntimeError("Elm Street 9")
+
+    def logged(path: str, row: object) -> list[str]:
+        caplog.clear()
+        client.post(path, json=row)
+        lines = [JsonLines({}).format(record) for record in caplog.records if record.name == "mainline"]
+        assert not any("Elm" in line for line in lines)
+        return lines
+
+    with caplog.at_level("INFO", logger="mainline"):
+        assert "zone: must be one of" in logged("/predict", ROW | {"zone": "Elm Street 9"})[0]
+        assert "unknown feature" in logged("/predict", ROW | {"Elm Street 9": 1})[0]
+        assert logged("/v2/models/Elm Street 9/infer", ROW)
+        assert state.served is not None
+        monkeypatch.setattr(state.served.predictor, "predict", fail)
+        assert "RuntimeError" in logged("/predict?street=Elm", ROW)[0]
 
 
 @pytest.mark.parametrize(
