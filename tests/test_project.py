@@ -52,6 +52,14 @@ def test_workflows_call_make_targets_that_exist_and_pin_actions_by_commit() -> N
             assert called <= targets, path
 
 
+@pytest.mark.parametrize("room", ["serving", "drift"])
+def test_every_module_of_a_server_is_in_its_image(room: str) -> None:
+    copied = re.findall(r"^COPY (?!--from)(.+) \S+/$", (ROOT / f"services/{room}/Dockerfile").read_text(), re.MULTILINE)
+    found = {path for line in copied for pattern in line.split() for path in ROOT.glob(pattern)}
+    needed = [*ROOT.glob("models/*.py"), *ROOT.glob("services/*.py"), *ROOT.glob(f"services/{room}/**/*.py")]
+    assert [path for path in needed if path not in found] == []
+
+
 def test_the_readme_is_short_and_its_paths_and_commands_exist() -> None:
     text = (ROOT / "README.md").read_text()
     assert len(text.splitlines()) < 200
