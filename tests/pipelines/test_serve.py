@@ -84,8 +84,12 @@ def test_server_that_ends_is_reported_with_its_log(tmp_path: Path) -> None:
 
 
 def test_server_that_is_never_ready_is_ended(tmp_path: Path) -> None:
-    with pytest.raises(NotServing, match=r"not ready after 0\.7 s, .*/ready said: 503"):
-        start(in_state("loading"), DIGEST, port=0, home=tmp_path, timeout_seconds=0.7)
+    for seconds in (0.7, 5.0, 40.0):
+        with pytest.raises(NotServing, match=rf"not ready after {seconds:g} s, .*/ready said: ") as caught:
+            start(in_state("loading"), DIGEST, port=0, home=tmp_path, timeout_seconds=seconds)
+        if "Connection refused" not in str(caught.value):  # else the machine is too busy for it to have listened
+            break
+    assert "/ready said: 503" in str(caught.value)
 
 
 def test_containers_image_and_unreleased_pod_are_refused(tmp_path: Path) -> None:
