@@ -5,7 +5,7 @@
 
 import datetime as dt
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import PlainValidator, StringConstraints, model_validator
@@ -133,3 +133,8 @@ def name_problems(names: list[object], known: list[str], at: Location, rule: str
     for index, name in enumerate(names):
         if isinstance(name, str) and name not in known:
             yield Problem((*at, index), show(name), rule, did_you_mean(name, known))
+
+
+def all_numbers(features: Sequence[Feature]) -> bool:
+    """Whether one array of numbers can hold their rows."""
+    return all(feature.dtype in ("float", "integer") for feature in features)

@@ -8,14 +8,16 @@ from typing import NamedTuple
 
 import numpy as np
 
+from models.feature import all_numbers
 from models.predictor import Outputs
-from models.rows import Encoded, Matrix, RowProblem, RowsRefused, encode
+from models.rows import Encoded, Matrix, RowProblem, RowsRefused, encode, encode_matrix
 from services.body import parse
 from services.problems import Fault, Kind, Problem
-from services.serving import many_rows
+from services.serving import many_numbers, many_rows
 from services.serving.loader import Served
 from services.serving.room import Room
 from services.serving.rows import rows_of
+from services.serving.v2.named import named_rows
 
 # A row takes some 10 to 50 us to check and predict, a hop to a thread and back some 100 us. Up to this many rows it
 # would double the latency; above it, computing here would hold up every other request for over a millisecond. The
@@ -120,8 +122,10 @@ def fault(problem: RowProblem) -> Fault:
 
 
 def _predict_many(served: Served, body: bytes) -> Answer:
-    limits = served.bundle.manifest.serving
-    rows = many_rows.read(body, served.feature_names, max_rows=limits.max_rows)
+    answered = _predict_numbers(served, body)
+    if answered is not None:
+        return answered
+    rows = many_rows.read(body, served.feature_names, max_rows=served.bundle.manifest.serving.max_rows)
     if rows is not None:
         # A refusal is told of what the letter of the standard reads: of all digits of a number.
         with contextlib.suppress(RowsRefused):
@@ -129,6 +133,21 @@ def _predict_many(served: Served, body: bytes) -> Answer:
             if not (np.abs(encoded.matrix) >= EXACT).any():
                 return _answer(served, rows, encoded)
     return predict(served, _rows(served, body))
+
+
+def _predict_numbers(served: Served, body: bytes) -> Answer | None:
+    """The same of positional rows of numbers; None where they are not, or where there is something to tell of them."""
+    features = served.bundle.features
+    if not all_numbers(features) or "features" in served.feature_names:
+        return None
+    matrix = many_numbers.rows(body, len(features))
+    if matrix is None or len(matrix) > served.bundle.manifest.serving.max_rows:
+        return None
+    with contextlib.suppress(RowsRefused):
+        encoded = encode_matrix(matrix, features)
+        if not encoded.n_warnings and not (np.abs(encoded.matrix) >= EXACT).any():
+            return _answer(served, named_rows(features, list(matrix.T), len(matrix)), encoded)
+    return None
 
 
 def _rows(served: Served, body: bytes) -> list[Mapping[str, object]]:

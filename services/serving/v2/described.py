@@ -3,10 +3,10 @@
 from typing import Any
 
 from models.bundle import Bundle
+from models.feature import all_numbers
 from models.predictor import INPUT
 from services.serving.v2.datatypes import KNOWN, datatype_of
 from services.serving.v2.errors import PREFIX
-from services.serving.v2.inputs import all_numbers
 from services.serving.v2.requests import HEADER
 from services.serving.v2.responses import names
 

@@ -10,7 +10,7 @@ from typing import NoReturn
 import numpy as np
 
 from models.declaration import did_you_mean
-from models.feature import Feature
+from models.feature import Feature, all_numbers
 from models.predictor import INPUT
 from models.rows import Encoded, RowsRefused, encode_columns, encode_matrix
 from services.problems import Fault, Kind, Problem
@@ -44,11 +44,6 @@ def rows(request: InferRequest, features: tuple[Feature, ...], *, max_rows: int)
         return _columns(request.inputs, features, names, max_rows)
     except RowsRefused as err:
         raise refused(err) from err
-
-
-def all_numbers(features: Sequence[Feature]) -> bool:
-    """Whether one tensor can hold the rows of such a model."""
-    return all(feature.dtype in ("float", "integer") for feature in features)
 
 
 def _is_matrix(inputs: Sequence[Tensor], names: Sequence[str]) -> bool:

@@ -3,9 +3,9 @@
 from collections.abc import Mapping
 
 from models.bundle import Bundle
+from models.feature import all_numbers
 from models.predictor import INPUT
 from services.serving.v2.datatypes import BYTES, datatype_of
-from services.serving.v2.inputs import all_numbers
 from services.serving.v2.responses import LABELS, PROBABILITIES, names
 
 NAME = "mainline"

@@ -4,10 +4,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, NoReturn
 
+import numpy as np
 import orjson
 
 from models.declaration import did_you_mean
 from services.problems import Fault, Kind, Problem
+from services.serving import many_numbers
+from services.serving.many_numbers import Numbers
 from services.serving.v2.datatypes import KNOWN
 
 HEADER = "Inference-Header-Content-Length"
@@ -21,14 +24,15 @@ class Tensor:
 
     Attributes:
         shape: of one dimension or more.
-        data: a list, flat or nested as the shape, or the bytes of the binary extension.
+        data: a list, flat or nested as the shape; where there are many numbers, an array of them, (n,) float64; or the
+            bytes of the binary extension.
         content_type: what a codec says that its strings are: "", or a name of MLServer's.
     """
 
     name: str
     datatype: str
     shape: tuple[int, ...]
-    data: list[Any] | bytes
+    data: list[Any] | Numbers | bytes
     content_type: str
 
 
@@ -76,7 +80,8 @@ def parse(body: bytes, length: int) -> InferRequest:
         Problem: not JSON, not the protocol's shape, or sizes that do not add up.
     """
     try:
-        document = orjson.loads(memoryview(body)[:length])
+        text = body[:length]
+        document = many_numbers.tensors(text) or orjson.loads(text)
     except orjson.JSONDecodeError as err:
         where = f"{err.msg}, at line {err.lineno}, column {err.colno}"
         remedy = f"send one JSON object; null for a missing number; {HEADER} where binary data follows"
@@ -126,7 +131,7 @@ def _tensor(entry: Mapping[str, Any], body: bytes, start: int) -> tuple[Tensor, 
     size = parameters.get("binary_data_size")
     if size is None:
         data = entry.get("data")
-        if not isinstance(data, list):
+        if not isinstance(data, list | np.ndarray):
             _refuse(name, data, "a tensor's data is a list, or binary_data_size is stated", "send either")
         return Tensor(name, datatype, tuple(shape), data, content_type), start
     if entry.get("data") is not None:

@@ -31,11 +31,14 @@ def values(tensor: Tensor) -> Values:
     Raises:
         Problem: as many as its shape has not, of another type, or beyond the datatype.
     """
+    if isinstance(tensor.data, np.ndarray):  # of a datatype of numbers
+        _check_count(tensor, len(tensor.data))
+        return _within(tensor, tensor.data)
     if tensor.datatype == BYTES:
         return _decoded(tensor, _strings(tensor) if isinstance(tensor.data, bytes) else _flat(tensor, tensor.data))
     if isinstance(tensor.data, bytes):
         return _array(tensor, tensor.data)
-    return _numbers(tensor, _flat(tensor, tensor.data))
+    return _within(tensor, _numbers(tensor, _flat(tensor, tensor.data)))
 
 
 def _array(tensor: Tensor, data: bytes) -> npt.NDArray[Any]:
@@ -56,15 +59,20 @@ def _numbers(tensor: Tensor, found: list[Any]) -> npt.NDArray[np.float64]:
         wrong = next(value for value in found if type(value) in strangers)
         words = "true, false" if boolean else "numbers"
         _refuse(tensor, wrong, f"{tensor.datatype} data is {words} and null", "check the datatype")
-    numbers = np.array(found, dtype=np.float64)
+    return np.array(found, dtype=np.float64)
+
+
+def _within(tensor: Tensor, numbers: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """The same, if the datatype holds each of them."""
     kind = NUMPY[tensor.datatype]
-    if kind.kind in "iu" and not boolean:
+    if kind.kind in "iu" and tensor.datatype != BOOL:
         limits = np.iinfo(kind.name)
         fits = (numbers == np.floor(numbers)) & (numbers >= limits.min) & (numbers <= limits.max)
         fits |= np.isnan(numbers)
         if not fits.all():
-            wrong = found[int(np.argmin(fits))]
-            _refuse(tensor, wrong, f"{tensor.datatype} holds whole numbers, {limits.min} to {limits.max}", "send FP64")
+            wrong = numbers[int(np.argmin(fits))].item()
+            rule = f"{tensor.datatype} holds whole numbers, {limits.min} to {limits.max}"
+            _refuse(tensor, int(wrong) if wrong.is_integer() else wrong, rule, "send FP64")
     return numbers
 
 
@@ -76,10 +84,14 @@ def _flat(tensor: Tensor, found: list[Any]) -> list[Any]:
         if len(found) != math.prod(tensor.shape[:depth]) or any(type(v) is not list or len(v) != size for v in found):
             _refuse(tensor, found, "data is flat, or nested as its shape is", "check shape and data")
         found = list(chain.from_iterable(found))
-    if len(found) != math.prod(tensor.shape):
-        rule = f"its shape has {math.prod(tensor.shape)} elements"
-        _refuse(tensor, f"{len(found)} elements", rule, "check shape and data")
+    _check_count(tensor, len(found))
     return found
+
+
+def _check_count(tensor: Tensor, n_elements: int) -> None:
+    if n_elements != math.prod(tensor.shape):
+        rule = f"its shape has {math.prod(tensor.shape)} elements"
+        _refuse(tensor, f"{n_elements} elements", rule, "check shape and data")
 
 
 def _strings(tensor: Tensor) -> list[str]:

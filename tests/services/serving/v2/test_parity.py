@@ -10,6 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from starlette.testclient import TestClient
 
+from services.serving import answer, many_numbers
 from tests.services.serving.v2.speaking import DATATYPES, INFER, binary, columns, read, tensor
 
 # In and out of the ranges, missing and unknown; floats that float32 holds, so that bytes of FP32 say the same.
@@ -33,6 +34,14 @@ GOOD = st.fixed_dictionaries(
 )
 
 
+@pytest.fixture(params=["small", "large"])
+def _size(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Requests are read as small ones are, and as large ones."""
+    if request.param == "large":
+        monkeypatch.setattr(answer, "INLINE_BYTES", 0)
+        monkeypatch.setattr(many_numbers, "LEAST_BYTES", 0)
+
+
 def _asked(client: TestClient, rows: list[dict[str, Any]], datatypes: dict[str, str]) -> list[Any]:
     """Answers by the three ways, JSON tensors once as [n] and once as [n, 1]."""
     flat = columns(rows, datatypes)
@@ -48,6 +57,7 @@ def _asked(client: TestClient, rows: list[dict[str, Any]], datatypes: dict[str, 
     ]
 
 
+@pytest.mark.usefixtures("_size")
 @settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
 @given(rows=st.lists(GOOD, min_size=1, max_size=5), wide=st.booleans())
 @pytest.mark.parametrize("kind", ["client", "classes_client"])
@@ -58,9 +68,9 @@ def test_every_way_gives_the_same_prediction(
     datatypes = DATATYPES | ({} if wide else {"age": "FP32", "rooms": "UINT8"})
     predicted, *inferred = _asked(client, rows, datatypes)
     expected = predicted.json()["predictions"]
-    for answer in inferred:
-        assert answer.status_code == 200, answer.text
-        found = read(answer)
+    for answered in inferred:
+        assert answered.status_code == 200, answered.text
+        found = read(answered)
         assert found["prediction"] == [row["prediction"] for row in expected]
         if kind == "client":
             assert [found["lower"], found["upper"]] == [[row[end] for row in expected] for end in ("lower", "upper")]
@@ -68,6 +78,7 @@ def test_every_way_gives_the_same_prediction(
             assert found["probabilities"] == [[*row["probabilities"].values()] for row in expected]
 
 
+@pytest.mark.usefixtures("_size")
 @settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
 @given(rows=st.lists(ROWS, min_size=1, max_size=4))
 def test_what_one_way_refuses_every_way_refuses(client: TestClient, rows: list[dict[str, Any]]) -> None:
@@ -75,15 +86,16 @@ def test_what_one_way_refuses_every_way_refuses(client: TestClient, rows: list[d
     plain = [{name: value or None if isinstance(value, str) else value for name, value in row.items()} for row in rows]
     predicted = client.post("/predict", json={"instances": plain})
     floats = DATATYPES | {"rooms": "FP32"}  # where a missing number is NaN
-    for answer in _asked(client, rows, floats)[1:]:
+    for answered in _asked(client, rows, floats)[1:]:
         if predicted.status_code == 200:
-            assert answer.status_code == 200, answer.text
-            assert read(answer)["prediction"] == [row["prediction"] for row in predicted.json()["predictions"]]
+            assert answered.status_code == 200, answered.text
+            assert read(answered)["prediction"] == [row["prediction"] for row in predicted.json()["predictions"]]
         else:
-            assert (predicted.status_code, answer.status_code) == (422, 400)
-            assert answer.json()["error"].split(" [")[0].startswith(predicted.json()["detail"].split(" values")[0])
+            assert (predicted.status_code, answered.status_code) == (422, 400)
+            assert answered.json()["error"].split(" [")[0].startswith(predicted.json()["detail"].split(" values")[0])
 
 
+@pytest.mark.usefixtures("_size")
 @settings(max_examples=20, deadline=None, suppress_health_check=list(HealthCheck))
 @given(
     rows=st.lists(
@@ -98,18 +110,24 @@ def test_one_tensor_of_numbers_gives_what_its_columns_give(
     names = ("age", "rooms", "area")
     flat = [value for row in rows for value in row]
     whole = tensor("rows", "FP32", flat, [len(rows), 3])
+    nested = tensor("rows", "FP32", rows, [len(rows), 3])
     by_column = [tensor(name, "FP32", column) for name, column in zip(names, zip(*rows, strict=True), strict=True)]
     body, headers = binary([whole], parameters={"binary_data_output": True})
     instances = [dict(zip(names, row, strict=True)) for row in rows]
     predicted = number_client.post("/predict", json={"instances": instances}).json()
     expected = [row["prediction"] for row in predicted["predictions"]]
-    for answer in (
+    positional = number_client.post("/predict", json={"features": rows})
+    assert positional.status_code == 200, positional.text
+    assert positional.json()["predictions"] == predicted["predictions"]
+    assert positional.json()["warnings"] == predicted["warnings"]
+    for answered in (
         number_client.post(INFER, json={"inputs": [whole]}),
+        number_client.post(INFER, json={"inputs": [nested]}),
         number_client.post(INFER, json={"inputs": by_column}),
         number_client.post(INFER, content=body, headers=headers),
     ):
-        assert read(answer)["prediction"] == expected
-        document = json.loads(answer.content[: int(answer.headers.get("Inference-Header-Content-Length", 10**9))])
+        assert read(answered)["prediction"] == expected
+        document = json.loads(answered.content[: int(answered.headers.get("Inference-Header-Content-Length", 10**9))])
         assert document.get("parameters", {}).get("warnings", 0) == len(predicted["warnings"])
 
 
