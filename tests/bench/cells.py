@@ -21,6 +21,8 @@ from tests.bench.targets import Role, Target, Way
 _SINGLE_BODIES, _LARGE_BODIES = 512, 8
 # Large requests are few: a cell of them is longer, or its rate would be a matter of one more or less.
 _LARGE_TIMES = 2
+# What a load leaves unanswered when it ends is still computed, and would take the next one's place.
+_SETTLE_SECONDS = 0.5
 
 
 @dataclass(frozen=True)
@@ -205,6 +207,7 @@ def _cell(running: Running, cell: Cell, way: Way, number: int, plan: Plan, kept:
     best: Measured | None = None
     for attempt in range(1, plan.tries + 1):
         plan.patience.wait()
+        time.sleep(_SETTLE_SECONDS)
         before, began = _used(running), time.monotonic()
         found = _load(running, cell, way, plan, kept, plan.seconds * (1 if cell.n_rows == 1 else _LARGE_TIMES))
         took = time.monotonic() - began
