@@ -1,4 +1,4 @@
-"""Reads a YAML declaration and turns everything that is wrong with it into lines a person can act on.
+"""Checks a declaration and turns everything that is wrong with it into lines a person can act on.
 
 Called by `spec` (model.yaml) and `gates_spec` (gates.yaml). A line reads
 `file: key: got value, rule, did you mean "x"?` and a file's problems come all at once.
@@ -8,10 +8,8 @@ import difflib
 import re
 import typing
 from collections.abc import Iterable, Mapping
-from pathlib import Path
 from typing import Any, TypeVar
 
-import yaml
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from models.errors import ConfigError
@@ -38,49 +36,10 @@ class Problem(typing.NamedTuple):
     hint: str = ""
 
 
-class _StrictLoader(yaml.SafeLoader):
-    """YAML without the silent trap of a key that stands twice."""
-
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
-        seen: set[str] = set()
-        for key, _ in node.value:
-            if isinstance(key, yaml.ScalarNode) and key.value != "<<":
-                if key.value in seen:
-                    raise yaml.constructor.ConstructorError(
-                        None, None, f'the key "{key.value}" stands twice', key.start_mark
-                    )
-                seen.add(key.value)
-        return super().construct_mapping(node, deep)
-
-
 def did_you_mean(word: str, known: Iterable[str]) -> str:
     """`did you mean "x"?` for the known word nearest to `word`, or nothing."""
     near = difflib.get_close_matches(word, list(known), n=1, cutoff=0.6)
     return f'did you mean "{near[0]}"?' if near else ""
-
-
-def read_mapping(path: Path) -> dict[str, Any]:
-    """The mapping that a YAML file holds.
-
-    Raises:
-        ConfigError: no such file, not UTF-8, not YAML, a key that stands twice, or no mapping at the top.
-    """
-    try:
-        text = path.read_text(encoding="utf-8")
-    except FileNotFoundError:
-        raise ConfigError([f"{path}: -: got no such file, every model folder has one, see `mainline new`"]) from None
-    except (OSError, UnicodeDecodeError) as err:
-        raise ConfigError([f"{path}: -: got {err}, must be a readable UTF-8 file"]) from err
-    try:
-        loaded = yaml.load(text, Loader=_StrictLoader)  # noqa: S506  (a SafeLoader)
-    except (yaml.YAMLError, ValueError) as err:  # ValueError: a date such as 2020-13-45
-        mark = getattr(err, "problem_mark", None)
-        where = f"line {mark.line + 1}, column {mark.column + 1}" if mark is not None else "-"
-        what = getattr(err, "problem", None) or str(err).splitlines()[0]
-        raise ConfigError([f"{path}: {where}: got {what}, must be YAML"]) from err
-    if not isinstance(loaded, dict):
-        raise ConfigError([f"{path}: -: got {show(loaded)}, must be a mapping of keys to values"])
-    return loaded
 
 
 def check(cls: type[_M], raw: Mapping[str, Any], *, file: str, rules: Iterable[Problem]) -> _M:

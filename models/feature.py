@@ -32,7 +32,7 @@ def _bound(value: object) -> float | str | None:
 Bound = Annotated[float | str | None, PlainValidator(_bound)]
 
 
-class Feature(Declared):
+class Feature(Declared, defer_build=True):
     """One input of a model.
 
     `min` and `max` are numbers, or ISO dates for a date; both ends belong to the range. A missing category is null

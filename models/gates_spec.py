@@ -6,10 +6,11 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, Strict, StringConstraints
 
-from models.declaration import Declared, Problem, check, did_you_mean, read_mapping, show
+from models.declaration import Declared, Problem, check, did_you_mean, show
 from models.errors import ConfigError
 from models.online_gates import OnlineGates
 from models.online_rules import online_problems
+from models.yaml_file import read_mapping
 
 Metric = Literal["rmse", "mae", "r2", "accuracy", "log_loss", "macro_f1"]
 METRICS: Mapping[str, tuple[str, ...]] = {

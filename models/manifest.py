@@ -3,14 +3,18 @@
 import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from typing import Annotated, Any, Literal, Self
+from functools import cache
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 
 from pydantic import Field, StringConstraints, TypeAdapter, ValidationError
 
 from models.bundle_errors import NotABundle
 from models.declaration import Declared
 from models.feature import Feature, Name
-from models.spec import ModelSpec, Serving, Task
+from models.serving_limits import Serving, Task
+
+if TYPE_CHECKING:
+    from models.spec import ModelSpec
 
 FORMAT = 2
 MIN_GOLDEN_ROWS = 16
@@ -18,7 +22,8 @@ MIN_GOLDEN_ROWS = 16
 Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
 
 
-class Output(Declared):
+# Parts of a manifest are built with the whole: each one's own schema, which a server never asks, is built when asked.
+class Output(Declared, defer_build=True):
     """One output of the graph."""
 
     name: Literal["probabilities", "prediction", "lower", "upper"]
@@ -26,7 +31,7 @@ class Output(Declared):
     unit: str | None = None
 
 
-class Lineage(Declared):
+class Lineage(Declared, defer_build=True):
     """Where the bundle comes from."""
 
     commit: str
@@ -37,7 +42,7 @@ class Lineage(Declared):
     training_image: str
 
 
-class FileEntry(Declared):
+class FileEntry(Declared, defer_build=True):
     """One other file of the bundle: its hash and its size in bytes."""
 
     sha256: Sha256
@@ -59,7 +64,9 @@ class Manifest(Declared):
     files: dict[Name, FileEntry] = Field(default_factory=dict)
 
     @classmethod
-    def of(cls, spec: ModelSpec, *, lineage: Lineage, libraries: dict[str, str], chunk_rows: int | None = None) -> Self:
+    def of(
+        cls, spec: "ModelSpec", *, lineage: Lineage, libraries: dict[str, str], chunk_rows: int | None = None
+    ) -> Self:
         """The manifest of a model trained from `spec`, whose graph is fastest by so many rows at once."""
         unit = spec.target.unit
         if spec.task == "classification":
@@ -102,14 +109,14 @@ class Golden:
         return canonical(asdict(self))
 
     @classmethod
-    def from_json(cls, data: bytes) -> Self:
+    def from_json(cls, data: bytes) -> "Golden":
         """What golden.json holds.
 
         Raises:
             NotABundle: not JSON, not of this shape, or fewer than 16 rows.
         """
         try:
-            golden = TypeAdapter(cls).validate_json(data)
+            golden = _golden_schema().validate_json(data)
         except ValidationError as err:
             raise NotABundle(f"golden.json: {_first(err)}; train the model again") from err
         if len(golden.rows) < MIN_GOLDEN_ROWS:
@@ -118,6 +125,11 @@ class Golden:
             if len(values) != len(golden.rows):
                 raise NotABundle(f"golden.json: {name} has {len(values)} values for {len(golden.rows)} rows")
         return golden
+
+
+@cache
+def _golden_schema() -> TypeAdapter[Golden]:
+    return TypeAdapter(Golden)
 
 
 def manifest_from_json(data: dict[str, Any]) -> Manifest:

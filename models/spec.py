@@ -9,16 +9,16 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, PlainValidator, Strict, StringConstraints
 
-from models.declaration import Declared, Problem, check, read_mapping, show
+from models.declaration import Declared, Problem, check, show
 from models.errors import ConfigError
 from models.feature import Feature, Name, feature_problems, name_problems
 from models.gates_spec import Gates, load_gates
+from models.serving_limits import Serving, Task
+from models.yaml_file import read_mapping
 
-__all__ = ["Feature", "Gates", "ModelSpec", "Task", "load_gates", "load_model", "load_spec"]
+__all__ = ["Feature", "Gates", "ModelSpec", "Serving", "Task", "load_gates", "load_model", "load_spec"]
 
-Task = Literal["classification", "regression"]
 Share = Annotated[float, Strict(), Field(gt=0, lt=1)]
-Count = Annotated[int, Strict(), Field(ge=1)]
 Line = Annotated[str, StringConstraints(min_length=1, pattern=r"^[^\n]*$")]
 
 _NAME = re.compile(r"[a-z][a-z0-9]*")
@@ -66,18 +66,6 @@ class Training(Declared):
 
     resources: Literal["small", "large", "gpu"] = "small"
     schedule: Annotated[str, StringConstraints(pattern=r"^\S+( \S+){4}$")] | None = None
-
-
-class Serving(Declared):
-    """Limits of one request, and how many rows the graph takes at once where more are asked.
-
-    Without `chunk_rows` in the declaration it is measured when the model is exported; without it in a bundle, the graph
-    takes all rows. It is left out where there is none, so that older code reads the bundle too.
-    """
-
-    max_rows: Count = 1024
-    max_body_bytes: Count = 1_048_576
-    chunk_rows: Count | None = Field(default=None, exclude_if=lambda rows: rows is None)
 
 
 class ModelSpec(Declared):
