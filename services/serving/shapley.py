@@ -116,7 +116,7 @@ class _Game:
         errors = np.zeros(each.shape[1]) if whole else _error_of_mean(each)
         return self._explained(each, errors, len(each) * len(masks), whole, exact=True)
 
-    def walks(self, rng: np.random.Generator, late: Callable[[], bool]) -> Explained:
+    def walks(self, rng: "np.random.Generator", late: Callable[[], bool]) -> Explained:
         """Walks in random order from each background row, as often as the number of graph rows allows."""
         n_background, n_steps = len(self._background), 2 * (len(self.moved) - 1)
         n_rounds = max(2, MAX_GRAPH_ROWS // (n_background * n_steps))
@@ -142,7 +142,7 @@ class _Game:
             errors = _error_of_mean(each)
         return self._explained(each, errors, 2 * int(n_walks.sum()), whole, exact=False)
 
-    def _walk(self, rng: np.random.Generator, rows: slice) -> Values:
+    def _walk(self, rng: "np.random.Generator", rows: slice) -> Values:
         """(n_rows, n_moved) contributions, the mean of a walk from each row and its reverse."""
         bases, n_moved = self._bases[rows][:, np.newaxis], len(self.moved)
         orders = rng.permuted(np.tile(np.arange(n_moved), (len(bases), 1)), axis=1)
@@ -204,7 +204,7 @@ def _error_of_mean(each: Values) -> Values:
     return np.asarray(each.std(axis=0, ddof=1) / math.sqrt(len(each)))
 
 
-def _rng(row: npt.NDArray[np.float32]) -> np.random.Generator:
+def _rng(row: npt.NDArray[np.float32]) -> "np.random.Generator":
     """A generator of the row's own, so that each pod tells the same of it."""
     plain = np.where(np.isnan(row), np.float32(np.nan), row + np.float32(0))  # one NaN, one zero
     return np.random.default_rng(int.from_bytes(hashlib.sha256(plain.astype("<f4").tobytes()).digest()))
