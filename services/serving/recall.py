@@ -34,9 +34,9 @@ class Recall:
         if n_slots & (n_slots - 1):
             raise ValueError(f"n_slots is {n_slots}, must be a power of two")
         self._mask = n_slots - 1
-        self._keys = array("Q", bytes(8 * n_slots))
-        self._values = array("d", bytes(8 * n_slots))
-        self._n_rows = array("i", bytes(4 * n_slots))  # 0: the slot is free
+        self._keys = array("Q", [0]) * n_slots
+        self._values = array("d", [0]) * n_slots
+        self._n_rows = array("i", [0]) * n_slots  # 0: the slot is free
 
     def remember(self, request_id: str, values: Sequence[float] | npt.NDArray[Any]) -> None:
         """Keeps a number for each row of a request."""
