@@ -196,15 +196,17 @@ def environment(settings: Settings, **more: str) -> dict[str, str]:
 
 @pytest.fixture
 def start() -> Iterator[Callable[..., Running]]:
-    """Starts `python -m services.serving`; whatever still runs at the end is killed."""
+    """Starts `python -m services.serving`, or what `arguments` say; whatever still runs at the end is killed."""
     with contextlib.ExitStack() as stack:
 
-        def begin(settings: Settings, *, wait: bool = True, **more: str) -> Running:
+        def begin(
+            settings: Settings, *, wait: bool = True, arguments: Sequence[str] = ("-m", "services.serving"), **more: str
+        ) -> Running:
             with socket.socket() as probe:
                 probe.bind(("127.0.0.1", 0))
                 port = probe.getsockname()[1]
             process = subprocess.Popen(
-                [sys.executable, "-m", "services.serving"],
+                [sys.executable, *arguments],
                 env=environment(settings, MAINLINE_PORT=str(port), **more),
                 stdout=subprocess.PIPE,
                 stderr=subprocess.PIPE,
