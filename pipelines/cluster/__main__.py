@@ -12,13 +12,14 @@ from collections.abc import Sequence
 
 from models.errors import ConfigError, MainlineError
 from pipelines.cluster import at_hand, kind_cluster, provider, source_cluster
-from pipelines.cluster.images import ROOT, Event, build_all, read_bases
+from pipelines.cluster.images import Event, build_all
 from pipelines.cluster.install import Target, install, uninstall
 from pipelines.cluster.kubectl import Kubectl
 from pipelines.cluster.next_steps import next_steps
 from pipelines.cluster.optional import PARTS, add
 from pipelines.cluster.platform_tree import ENVIRONMENTS as PLATFORMS
 from pipelines.cluster.provider import Cluster, Provider
+from pipelines.images.orders import ROOT, read_bases
 from pipelines.jsonfile import read_json
 from pipelines.versions import read_versions
 

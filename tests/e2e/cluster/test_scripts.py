@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from pipelines.cluster.images import ROOT
+from pipelines.images.orders import ROOT
 from pipelines.versions import read_versions
 
 SCRIPTS = sorted(Path(__file__).parent.glob("*.sh"))

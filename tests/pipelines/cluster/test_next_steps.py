@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
-from pipelines.cluster.images import IMAGES
 from pipelines.cluster.next_steps import PAGES, Page, next_steps
+from pipelines.images.orders import IMAGES
 from tests.manifests.platform_build import built
 from tests.specimens.catalogue import Ending, cases
 

@@ -3,6 +3,7 @@
 So a commit that changes nothing of it gives the same labels, and with them the same digest.
 """
 
+from datetime import UTC, datetime
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -39,6 +40,14 @@ def revision(root: Path, dockerfile: str) -> str:
     commit = git(root, "log", "-1", "--format=%H", "--", *specs)
     changed = git(root, "status", "--porcelain", "--", *specs)
     return f"{commit}{DIRTY}" if commit and changed else commit
+
+
+def committed(root: Path, commit: str) -> str:
+    """When a commit was made, in UTC as RFC 3339 writes it; empty for none, and for one with changes behind it."""
+    if not commit or commit.endswith(DIRTY):
+        return ""
+    seconds = int(git(root, "show", "--no-patch", "--format=%ct", commit))
+    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def source_url(root: Path) -> str:

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from pipelines.cluster import kustomize_binary
-from pipelines.cluster.kustomize_binary import put_kustomize
+from pipelines.images import kustomize_binary
+from pipelines.images.kustomize_binary import put_kustomize
 from pipelines.tools import ROOT
 from pipelines.tools.ways import linux
 from pipelines.versions import ToolMissing, read_versions

@@ -2,7 +2,7 @@
 
 import pytest
 
-from pipelines.cluster.registries import host_of, problems
+from pipelines.images.registries import host_of, problems
 
 
 @pytest.mark.parametrize("registry", ["127.0.0.1:5000", "10.90.0.1:5000/mainline", "localhost:5000", "192.168.1.7"])

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from models.errors import ConfigError
-from pipelines.cluster.surroundings import secrets
+from pipelines.images.surroundings import secrets
 
 
 def test_nothing_is_passed_where_nothing_is_set(tmp_path: Path) -> None:

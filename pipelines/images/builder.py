@@ -1,9 +1,13 @@
-"""The container builder of this machine: docker, podman or buildah, whichever works, behind two verbs.
+"""The container builder of this machine: docker, podman or buildah, whichever works, behind a few verbs.
 
 All three build the same Dockerfiles: with BuildKit's mounts, cached layers, and times set to zero, so that the same
-files give the same digest.
+files give the same digest. Zero, not the commit's time: with that, a commit to our code would give the packages' layer
+a new digest too, and every node would pull it again. docker sets the image's own times only: those of the files in its
+layers stay the build's, since BuildKit's `rewrite-timestamp` does not go with an image store that unpacks (its issue
+4230). Builders differ from each other in how they pack a layer, and buildah labels an image with its version.
 """
 
+import json
 import os
 import re
 import shutil
@@ -66,13 +70,37 @@ class Builder:
 
     name: str
 
-    def build(self, order: Order, context: Path, log: Path, tick: Tick) -> None:
-        """Builds and tags an image.
+    def build(self, order: Order, context: Path, log: Path, tick: Tick, *, cached: bool = True) -> str:
+        """Builds and tags an image; the id that this machine's store knows it by, which is the digest of all of it.
+
+        Args:
+            order: what to build.
+            context: the folder that the Dockerfile copies from.
+            log: gets the builder's output.
+            tick: told every few seconds how far it is.
+            cached: whether layers of former builds may be used.
 
         Raises:
             BuildFailed: see the log.
         """
-        _run(self.build_command(order, context), order.tag, log, tick)
+        id_file = log.with_suffix(".id")
+        id_file.unlink(missing_ok=True)
+        _run(self.build_command(order, context, id_file, cached=cached), order.tag, log, tick)
+        return id_file.read_text(encoding="utf-8").strip()
+
+    def layers(self, image: str) -> list[str]:
+        """Digests of an image's layers, unpacked, the base's first.
+
+        Raises:
+            BuildFailed: the store has no such image.
+        """
+        inspect = ["inspect", "--type", "image"] if self.name == "buildah" else ["image", "inspect"]
+        done = subprocess.run([self.name, *inspect, image], capture_output=True, text=True, check=False)
+        if done.returncode != 0:
+            raise BuildFailed(f"{image}: `{self.name} {' '.join(inspect)}` failed: {done.stderr.strip()}")
+        told = json.loads(done.stdout)
+        layers = told["OCIv1"]["rootfs"]["diff_ids"] if self.name == "buildah" else told[0]["RootFS"]["Layers"]
+        return [str(layer) for layer in layers]
 
     def push(self, tag: str, log: Path, tick: Tick, *, plain_http: bool = False) -> str:
         """Pushes an image; the digest that the registry knows it by.
@@ -92,9 +120,10 @@ class Builder:
             raise BuildFailed(f"{tag}: {self.name} told no digest after the push, got {digest!r}; see {log}")
         return digest
 
-    def build_command(self, order: Order, context: Path) -> list[str]:
+    def build_command(self, order: Order, context: Path, id_file: Path, *, cached: bool = True) -> list[str]:
         """The command that `build` runs."""
-        options = ["--file", str(context / order.dockerfile), "--tag", order.tag]
+        options = ["--file", str(context / order.dockerfile), "--tag", order.tag, "--iidfile", str(id_file)]
+        options += [] if cached else ["--no-cache"]
         if order.target:
             options += ["--target", order.target]
         arguments = dict(order.arguments)
@@ -160,7 +189,8 @@ def _run(command: Sequence[str], what: str, log: Path, tick: Tick) -> None:
     """Runs a command whose output goes to `log`, telling its latest line every few seconds."""
     started = time.monotonic()
     with log.open("w+", encoding="utf-8", errors="replace") as output:
-        environment = {**os.environ, "DOCKER_BUILDKIT": "1"}
+        # without the second, an attestation that holds the time of the build would be part of docker's image
+        environment = {**os.environ, "DOCKER_BUILDKIT": "1", "BUILDX_NO_DEFAULT_ATTESTATIONS": "1"}
         process = subprocess.Popen(
             command, stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT, env=environment
         )

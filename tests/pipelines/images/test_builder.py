@@ -12,7 +12,7 @@ from urllib.request import Request, urlopen
 import pytest
 
 from models.errors import ConfigError
-from pipelines.cluster.builder import Builder, BuilderMissing, BuildFailed, Order, detect
+from pipelines.images.builder import Builder, BuilderMissing, BuildFailed, Order, detect
 
 ORDER = Order(
     tag="127.0.0.1:5000/x:1",
@@ -48,7 +48,7 @@ def test_builder_that_works_is_taken_and_one_without_its_daemon_is_not(
 
 @pytest.mark.parametrize("name", ["docker", "podman", "buildah"])
 def test_all_three_are_told_the_same(name: str) -> None:
-    command = Builder(name).build_command(ORDER, Path("/root"))
+    command = Builder(name).build_command(ORDER, Path("/root"), Path("/log/x.id"))
     text = " ".join(command)
     for part in (
         "--file /root/a/Dockerfile",
@@ -57,8 +57,11 @@ def test_all_three_are_told_the_same(name: str) -> None:
         "--build-arg PYTHON_IMAGE=p@sha256:1",
         "--label org.opencontainers.image.revision=abc",
         "--secret id=ca,src=/s/ca.crt",
+        "--iidfile /log/x.id",
     ):
         assert part in text
+    assert "--no-cache" not in command
+    assert "--no-cache" in Builder(name).build_command(ORDER, Path("/root"), Path("/log/x.id"), cached=False)
     assert command[:2] == [name, "build"]
     assert command[-1] == "/root"
     # times are zero in all three, and only podman and buildah say by an option how they speak to a registry
