@@ -1,7 +1,8 @@
 """The environments that servers are measured in: a venv each, from a hashed lock, under build/bench/venvs.
 
 What a lock names is installed and nothing else, by uv, which links files from its cache: several environments with the
-same scikit-learn take its place once. `python -m tests.bench locks` compiles the peers' locks anew.
+same scikit-learn take its place once. Ours is then what our image has: without what a server never loads.
+`python -m tests.bench locks` compiles the peers' locks anew.
 """
 
 import hashlib
@@ -10,6 +11,8 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+
+from pipelines.images import unused
 
 ROOT = Path(__file__).resolve().parents[2]
 KEPT = ROOT / "build" / "bench" / "venvs"
@@ -37,6 +40,7 @@ def install(name: str) -> Path:
 
     Raises:
         subprocess.CalledProcessError: uv could not install what the lock names.
+        ValueError: ours has nothing of something that is to be taken out.
     """
     if not installed(name):
         folder = KEPT / name
@@ -53,6 +57,9 @@ def install(name: str) -> Path:
             "--requirement",
             str(lock_of(name)),
         )
+        if name == SERVING:
+            (packages,) = folder.glob("lib/python3.*/site-packages")
+            unused.remove(packages)
         _mark(name).write_text(_digest(name))
     return python_of(name)
 
@@ -86,4 +93,6 @@ def _mark(name: str) -> Path:
 
 
 def _digest(name: str) -> str:
-    return hashlib.sha256(lock_of(name).read_bytes()).hexdigest()
+    """Of all that an environment is made by."""
+    taken_out = Path(unused.__file__).read_bytes() if name == SERVING else b""
+    return hashlib.sha256(lock_of(name).read_bytes() + taken_out).hexdigest()

@@ -44,6 +44,13 @@ def test_image_starts_without_a_shell_and_leaves_its_health_to_the_platform(dock
     assert not re.search(r"^(ENTRYPOINT|SHELL|HEALTHCHECK|VOLUME)", text, re.MULTILINE)
 
 
+def test_last_stage_of_serving_only_copies() -> None:
+    last = (ROOT / "services/serving/Dockerfile").read_text(encoding="utf-8").rpartition("\nFROM ")[2]
+    assert {line.split(" ")[0] for line in last.splitlines()[1:] if line[0] != "#"} == {
+        *("COPY", "WORKDIR", "ENV", "USER", "EXPOSE", "CMD")
+    }
+
+
 def test_image_is_called_by_its_commit_and_labelled_with_what_is_known(tmp_path: Path) -> None:
     image = IMAGES[0]
     (tmp_path / image.dockerfile).parent.mkdir(parents=True)
