@@ -75,11 +75,13 @@ traffic: install ## Steady requests to a model on the cluster, and who answers: 
 bad-model: install ## Propose a bad model for the cluster's production, for its gate to stop: make bad-model CASE=constant-answer-diabetes
 	@$(BIN)/python -m tests.e2e bad-model $(or $(CASE),constant-answer-diabetes)
 
-.PHONY: cluster cluster-down images
+.PHONY: cluster cluster-down image images
 cluster: install ## Bring up a cluster (KUBECONFIG's, kind's or built from source) with images and platform
 	@$(BIN)/python -m pipelines.cluster up
 cluster-down: install ## Take it down again and leave nothing behind; from KUBECONFIG's only the platform (PURGE=1: caches too)
 	@$(if $(PURGE),PURGE=1) $(BIN)/python -m pipelines.cluster down
+image: install ## Build one image into this machine's store by docker, podman or buildah: make image IMAGE=judge (TWICE=1: twice, and compare)
+	@$(BIN)/python -m pipelines.images $(or $(IMAGE),serving) $(if $(TWICE),--twice)
 images: install ## Build serving, trainer, judge and mlflow and push them to the cluster's registry (IMAGES="serving judge")
 	@$(BIN)/python -m pipelines.cluster images $(IMAGES)
 
