@@ -13,8 +13,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-# Spreads the rows of one request over the table; odd, so that no two of a request share a key.
-_STEP = 0x9E3779B97F4A7C15
+# From the key of a row to the next one's. Its low bits are those of 1: the rows of a request lie side by side, and
+# thousands are kept by three copies (for 4,096 rows 12 us; spread over the table, with a cache miss each, 120 us).
+_STEP = 0x9E3779B97F400001
+_MOST_SLOTS = 2**22
 _ALL = 2**64 - 1
 
 
@@ -30,9 +32,9 @@ class Recall:
     """The table. Ids are kept as 64-bit hashes with a secret of the process: 2^18 of them are mixed up once in 10^8."""
 
     def __init__(self, n_slots: int) -> None:
-        """`n_slots` is a power of two; each takes 20 bytes."""
-        if n_slots & (n_slots - 1):
-            raise ValueError(f"n_slots is {n_slots}, must be a power of two")
+        """`n_slots` is a power of two, at most 2^22; each takes 20 bytes."""
+        if n_slots & (n_slots - 1) or n_slots > _MOST_SLOTS:
+            raise ValueError(f"n_slots is {n_slots}, must be a power of two, at most {_MOST_SLOTS}")
         self._mask = n_slots - 1
         self._keys = array("Q", [0]) * n_slots
         self._values = array("d", [0]) * n_slots
@@ -43,13 +45,20 @@ class Recall:
         if len(values) == 1:
             self.put(request_id, 0, values[0])
             return
-        keys = np.arange(len(values), dtype=np.uint64) * np.uint64(_STEP) + np.uint64(hash(request_id) & _ALL)
-        self._put_all(keys, values, n_rows=len(values))
+        start = 0
+        while start < len(values):  # as far as the table's end, then from its beginning
+            slot = key_of(request_id, start) & self._mask
+            end = min(len(values), start + self._mask + 1 - slot)
+            self._put_run(request_id, values, start, end)
+            start = end
 
     def remember_each(self, request_ids: Sequence[str], values: Sequence[float] | npt.NDArray[Any]) -> None:
         """Keeps a number for each of several requests of one row: for 32 of them in half the time of one by one."""
-        hashes = np.fromiter(map(hash, request_ids), dtype=np.int64, count=len(request_ids))
-        self._put_all(hashes.view(np.uint64), values, n_rows=1)
+        keys = np.fromiter(map(hash, request_ids), dtype=np.int64, count=len(request_ids)).view(np.uint64)
+        slots = keys & np.uint64(self._mask)
+        np.frombuffer(self._keys, dtype=np.uint64)[slots] = keys
+        np.frombuffer(self._values)[slots] = values
+        np.frombuffer(self._n_rows, dtype=np.int32)[slots] = 1
 
     def put(self, request_id: str, row: int, value: float) -> None:
         """Keeps a number for one row, of a request that had no other or of which no more is known."""
@@ -67,13 +76,15 @@ class Recall:
             return None
         return Known(self._values[slot], self._n_rows[slot])
 
-    def _put_all(
-        self, keys: npt.NDArray[np.uint64], values: Sequence[float] | npt.NDArray[Any], *, n_rows: int
-    ) -> None:
-        slots = keys & np.uint64(self._mask)
-        np.frombuffer(self._keys, dtype=np.uint64)[slots] = keys
-        np.frombuffer(self._values)[slots] = values
-        np.frombuffer(self._n_rows, dtype=np.int32)[slots] = n_rows
+    def _put_run(self, request_id: str, values: Sequence[float] | npt.NDArray[Any], start: int, end: int) -> None:
+        """Keeps the rows from `start` to before `end`, whose slots follow each other."""
+        first = key_of(request_id, start)
+        slots = slice(first & self._mask, (first & self._mask) + end - start)
+        keys = np.frombuffer(self._keys, dtype=np.uint64)[slots]
+        np.multiply(np.arange(end - start, dtype=np.uint64), np.uint64(_STEP), out=keys)
+        keys += np.uint64(first)
+        np.frombuffer(self._values)[slots] = values[start:end]
+        np.frombuffer(self._n_rows, dtype=np.int32)[slots] = len(values)
 
 
 def key_of(request_id: str, row: int) -> int:

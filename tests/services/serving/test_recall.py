@@ -71,7 +71,15 @@ def test_many_rows_of_one_request_do_not_get_into_each_others_way() -> None:
     assert [recall.find("r", row) for row in range(1024)] == [Known(float(row), 1024) for row in range(1024)]
 
 
-@pytest.mark.parametrize("n_slots", [3, 1000])
+@pytest.mark.parametrize("n_slots", [3, 1000, 2**23])
 def test_a_size_that_is_no_power_of_two_is_refused(n_slots: Any) -> None:
     with pytest.raises(ValueError, match="power of two"):
         Recall(n_slots)
+
+
+@pytest.mark.parametrize("n_slots", [8, 64, 2**18])
+@pytest.mark.parametrize("request_id", [f"r{number}" for number in range(8)])
+def test_rows_beyond_the_tables_end_go_on_at_its_beginning(n_slots: int, request_id: str) -> None:
+    recall, n_rows = Recall(n_slots), n_slots
+    recall.remember(request_id, np.arange(n_rows) / 2)
+    assert all(recall.find(request_id, row) == Known(row / 2, n_rows) for row in (0, 1, n_rows // 2, n_rows - 1))
