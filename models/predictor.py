@@ -63,7 +63,7 @@ class Predictor:
             columns = [outputs[name].tolist() for name in names]
             return [dict(zip(names, row, strict=True)) for row in zip(*columns, strict=True)]
         classes = self.bundle.manifest.classes
-        best = outputs["probabilities"].argmax(axis=1).tolist()
+        best = most_probable(outputs["probabilities"]).tolist()
         rows = outputs["probabilities"].tolist()
         return [
             {"prediction": classes[index], "probabilities": dict(zip(classes, row, strict=True))}
@@ -116,3 +116,10 @@ class Predictor:
         for name in self._names:
             if outputs.get(name) != "tensor(float)":
                 raise NotABundle(f"{MODEL}: answers {outputs}, must answer {self._names} in float32; export it again")
+
+
+def most_probable(probabilities: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    """The index of each row's most probable class, the first of equals: (n, n_classes) to (n,)."""
+    if probabilities.shape[1] == 2:  # of two, numpy's own takes twelve times as long
+        return (probabilities[:, 1] > probabilities[:, 0]).view(np.int8)
+    return np.asarray(probabilities.argmax(axis=1))

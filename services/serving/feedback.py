@@ -19,7 +19,7 @@ import numpy.typing as npt
 import orjson
 
 from models.manifest import Manifest
-from models.predictor import Outputs
+from models.predictor import Outputs, most_probable
 from services.problems import Fault, Kind, Problem
 from services.serving import part
 from services.serving.live_quality import LiveQuality
@@ -128,7 +128,7 @@ class Feedback:
         return outcomes
 
     def _values(self, outputs: Outputs) -> npt.NDArray[Any]:
-        return outputs["probabilities"].argmax(axis=1) if self._places else outputs["prediction"]
+        return most_probable(outputs["probabilities"]) if self._places else outputs["prediction"]
 
     def _former(self, truth: Truth) -> float | None:
         known = self._truths.find(truth.request_id, truth.row or 0)

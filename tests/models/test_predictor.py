@@ -1,5 +1,6 @@
 """The graph in its runtime: answers, self-test, and graphs that are refused."""
 
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -7,7 +8,7 @@ import numpy as np
 import pytest
 
 from models.bundle import BundleError, NotABundle, SelfTestFailed, open_bundle, write
-from models.predictor import Predictor
+from models.predictor import Predictor, most_probable
 from models.rows import encode
 
 
@@ -38,6 +39,13 @@ def test_classification_answers_with_class_and_probabilities(flower_bundle: Path
     assert answer["prediction"] == "b"
     assert list(answer["probabilities"]) == ["a", "b", "c"]
     assert sum(answer["probabilities"].values()) == pytest.approx(1)
+
+
+@pytest.mark.parametrize("n_classes", [1, 2, 3])
+def test_most_probable_class_is_the_first_of_equals(n_classes: int) -> None:
+    levels = np.array([0, 0.25, 0.5, 1], dtype=np.float32)
+    probabilities = np.array(list(product(levels, repeat=n_classes)))
+    assert most_probable(probabilities).tolist() == [row.index(max(row)) for row in probabilities.tolist()]
 
 
 @pytest.mark.parametrize("chunk_rows", [1, 2, 3, 7, 100])
