@@ -6,9 +6,10 @@ on: by the framework 490 us, here 36 to 42 us, by an application on the same uvi
 one busy machine). Of what remains, the kernel's write is 19 % and the graph 13 %.
 
 So a request that is plainly hot is read by the same parser, handed to `engine`, and answered with one write. Everything
-else is uvicorn's affair, unchanged: another route, method or version, a query, a body that is chunked, large or comes
-late, Expect, Upgrade, Connection: close, a caller that does not read its answers, a request behind one that is still
-being answered. And whatever `engine` gives back is told to uvicorn as if it came now, with the same headers and bytes.
+else is uvicorn's affair, unchanged but for `gathering`: another route, method or version, a query, a body that is
+chunked, large or comes late, Expect, Upgrade, Connection: close, a caller that does not read its answers, a request
+behind one that is still being answered. And whatever `engine` gives back is told to uvicorn as if it came now, with the
+same headers and bytes.
 
 A request on its way: `on_headers_complete` decides whether it may be hot, and holds it; `on_message_complete` gives it
 to the engine, or hands it over. Answers leave in the order of the requests: those that wait with the engine are all
@@ -21,16 +22,13 @@ never send anything.
 import asyncio
 from typing import Any
 
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
-
 from services.problems import Fault, Kind, Problem
 from services.serving.engine import Engine, Held
+from services.serving.gathering import PATIENCE_SECONDS, GatheringProtocol
 
 # What proxies and servers allow by habit is between 8 and 64 KiB, and 100 lines.
 MOST_HEAD_BYTES = 32_768
 MOST_HEADERS = 100
-# A body that did not come with its head is on its way, or its caller waits for something: uvicorn's then.
-PATIENCE_SECONDS = 0.1
 
 _HEADERS = list[tuple[bytes, bytes]]
 # Whoever sends one of these wants something that is not plain.
@@ -41,7 +39,7 @@ class HeadTooLarge(Exception):  # noqa: N818  (what happened)
     """A request's head is beyond the limits. The parser stops at it."""
 
 
-class HotProtocol(HttpToolsProtocol):
+class HotProtocol(GatheringProtocol):
     """One connection."""
 
     def __init__(self, *arguments: Any, engine: Engine, head_seconds: float, **named: Any) -> None:
@@ -150,11 +148,6 @@ class HotProtocol(HttpToolsProtocol):
             self.hand_over(held)
 
     # For the engine.
-
-    @property
-    def behind(self) -> bool:
-        """Whether an earlier request of this connection is still with uvicorn."""
-        return self.cycle is not None and not self.cycle.response_complete
 
     def answer(self, request_id: bytes, prediction: bytes) -> None:
         """Sends an answer."""

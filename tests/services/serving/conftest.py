@@ -98,6 +98,8 @@ def make_bundle(
     row: Mapping[str, Any] = ROW,
     background: Sequence[Sequence[float | None]] = (),
     model: str = "house",
+    max_rows: int = 100,
+    max_body_bytes: int = 20_000,
 ) -> Made:
     """A bundle of `task` whose golden rows are all `row`; with a `golden_shift` it fails its self-test."""
     # The sum with days of thousands, in float32: exact to about 0.001.
@@ -118,7 +120,7 @@ def make_bundle(
         classes=("cheap", "dear") if task == "classification" else (),
         lineage=LINEAGE,
         libraries={"onnx": onnx.__version__},
-        serving=Serving(max_rows=100, max_body_bytes=20_000),
+        serving=Serving(max_rows=max_rows, max_body_bytes=max_body_bytes),
     )
     golden = bundles.Golden([dict(row)] * 16, expected, Tolerance(absolute=0.01, relative=1e-4))
     files: dict[str, bytes | Path] = {

@@ -18,6 +18,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from services.serving import hot
+from services.serving.gathering import PATIENCE_SECONDS
 from tests.services.serving.conftest import FEATURES, ROW, Made
 from tests.services.serving.test_hot_rows import bodies
 from tests.services.serving.up import Up, numbered, request
@@ -236,9 +237,9 @@ def test_caller_that_expects_is_told_to_continue(up: Up, asked: bytes) -> None:
 def test_body_that_comes_late_is_waited_for(up: Up) -> None:
     asked = request(BODY, ID)
     with up.connect() as caller:
-        caller.send(asked[:-10], asked[-10:], pause=2 * hot.PATIENCE_SECONDS)
+        caller.send(asked[:-10], asked[-10:], pause=2 * PATIENCE_SECONDS)
         assert caller.answers(1)[0].status == 200
-        caller.send(asked[:-10], asked[-10:] + asked, pause=2 * hot.PATIENCE_SECONDS)
+        caller.send(asked[:-10], asked[-10:] + asked, pause=2 * PATIENCE_SECONDS)
         assert [told.status for told in caller.answers(2)] == [200, 200]
 
 

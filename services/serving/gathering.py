@@ -1,0 +1,76 @@
+"""The body of a large request, told to the application in one piece. `hot` is built on it.
+
+Uvicorn tells of a body while it comes. It stops reading after 64 KiB until the application has taken those, and puts
+pieces together in a buffer that grows: a body of 0.5 MB costs eight turns of the event loop and is copied four times.
+Here the pieces of a body of known length wait for the last one, and are joined once. For 4,096 rows of 30 numbers as
+bytes (V2) a request then takes 2.1 ms of a processor instead of 2.4.
+
+What comes slowly is uvicorn's, as it came until then: so its limits of time and of size hold as they are.
+"""
+
+import asyncio
+from typing import Any
+
+from uvicorn.protocols.http.flow_control import HIGH_WATER_LIMIT
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+# What a connection may hold that the application has not asked for; it refuses what is too large for its model.
+MOST_GATHERED_BYTES = 4 * 2**20
+# A body that did not come by then is slowly on its way, or its caller waits for something.
+PATIENCE_SECONDS = 0.1
+
+
+class GatheringProtocol(HttpToolsProtocol):
+    """One connection."""
+
+    def __init__(self, *arguments: Any, **named: Any) -> None:
+        """As uvicorn's."""
+        super().__init__(*arguments, **named)
+        self._pieces: list[bytes] | None = None  # of the body that is coming, where they wait
+        self._gathering: asyncio.TimerHandle | None = None
+
+    @property
+    def behind(self) -> bool:
+        """Whether an earlier request of this connection is still with uvicorn."""
+        return self.cycle is not None and not self.cycle.response_complete
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._stop_gathering()
+        super().connection_lost(exc)
+
+    def on_headers_complete(self) -> None:
+        waits = self.behind  # then uvicorn has stopped reading
+        super().on_headers_complete()
+        if not waits and HIGH_WATER_LIMIT < _length(self.headers) <= MOST_GATHERED_BYTES:
+            self._pieces = []
+            self._gathering = self.loop.call_later(PATIENCE_SECONDS, self._give_up_gathering)
+
+    def on_body(self, body: bytes) -> None:
+        if self._pieces is None:
+            super().on_body(body)
+        elif not self.cycle.response_complete:  # else it was refused unread
+            self._pieces.append(body)
+
+    def on_message_complete(self) -> None:
+        if self._pieces is not None and not self.cycle.response_complete:
+            body: Any = b"".join(self._stop_gathering())  # uvicorn's is a bytearray, which it would copy
+            self.cycle.body = body
+        super().on_message_complete()
+
+    def _give_up_gathering(self) -> None:
+        """The rest is uvicorn's to wait for."""
+        came = b"".join(self._stop_gathering())
+        if came:
+            super().on_body(came)
+
+    def _stop_gathering(self) -> list[bytes]:
+        if self._gathering is not None:
+            self._gathering.cancel()
+            self._gathering = None
+        pieces, self._pieces = self._pieces or [], None
+        return pieces
+
+
+def _length(headers: list[tuple[bytes, bytes]]) -> int:
+    """What is announced, 0 where nothing is; the parser refuses a length that is no number, and two."""
+    return next((int(value) for name, value in headers if name == b"content-length"), 0)
