@@ -13,7 +13,7 @@ import orjson
 
 from services.serving import part, spool
 from services.serving.metrics import Metrics
-from services.serving.part import Captured, Packed, Packer
+from services.serving.part import Captured, Packed, Packer, Texts
 from services.serving.settings import Settings
 from services.serving.spool import Spool, Write
 
@@ -70,20 +70,23 @@ class Capture:
         *,
         body_bytes: int,
         body: bytes = b"",
-        n_bytes: int = 0,
     ) -> None:
         """Takes a request, drops it, or passes it over where the sample does not want it. Never blocks on I/O.
 
         Args:
-            rows: by name, looked at only when they are written.
+            rows: by name.
             body_bytes: size of the body that held them.
             body: what held them, where they may be copied from it.
-            n_bytes: what rows and predictions take in memory; 0 to find it from `body_bytes` and the first of each.
         """
-        if not self.wants():
-            return
-        size = n_bytes or part.size(rows, predictions, body_bytes)
-        self._put(Captured(datetime.now(UTC), request_id, rows, predictions, size, body))
+        if self.wants():
+            size = part.size(rows, predictions, body_bytes)
+            self._put(Captured(datetime.now(UTC), request_id, rows, predictions, size, body))
+
+    def offer_texts(self, request_id: str, rows: Texts, predictions: Texts) -> None:
+        """As `offer`, where rows and predictions become text when they are written."""
+        if self.wants():
+            size = rows.n_bytes + predictions.n_bytes
+            self._put(Captured(datetime.now(UTC), request_id, rows, predictions, size))
 
     def _put(self, captured: Captured | Packed) -> None:
         if not self.spool.put(captured):

@@ -83,8 +83,7 @@ class _Protocol:
         if not is_replayed(request_id):
             state.metrics.rows.inc(len(worked.rows))
             if self._capture is not None:
-                n_bytes = worked.rows.n_bytes + worked.predictions.n_bytes
-                self._capture.offer(request_id, worked.rows, worked.predictions, body_bytes=len(raw), n_bytes=n_bytes)
+                self._capture.offer_texts(request_id, worked.rows, worked.predictions)
             if self._feedback is not None:
                 self._feedback.remember_rows(request_id, worked.outputs)
         return worked.response

@@ -79,4 +79,4 @@ class Work:
         responses.check_finite(outputs, given.encoded)
         who = responses.Identity(manifest.model, self.version, self.request_id)
         answer = responses.response(asked, wanted, outputs, given.encoded, manifest, who)
-        return Worked(answer, outputs, given.named, named_predictions(predictor, outputs))
+        return Worked(answer, outputs, given.named, named_predictions(manifest.classes, outputs))

@@ -1,5 +1,6 @@
 """What an inference is answered: outputs, ids, parameters, bytes; and that it counts as any other prediction."""
 
+import gzip
 import json
 import random
 from typing import Any
@@ -179,13 +180,9 @@ def test_tolerated_values_are_answered_with_the_first_warning_and_their_number(c
 
 
 def test_inference_is_counted_timed_and_captured_by_name(state: State) -> None:
-    taken: list[tuple[str, list[Any], list[Any], int]] = []
-
-    class Taking(Capture):
-        def offer(self, request_id: str, rows: Any, predictions: Any, *, n_bytes: int = 0, **more: Any) -> None:
-            taken.append((request_id, list(rows), list(predictions), n_bytes))
-
-    capture = Taking(state.settings, state.metrics, write=lambda uri, data: None, rng=random.Random(1))  # noqa: S311
+    written: list[bytes] = []
+    rng = random.Random(1)  # noqa: S311
+    capture = Capture(state.settings, state.metrics, write=lambda uri, data: written.append(data), rng=rng)
     client = TestClient(create(state, capture=capture))
     inputs = columns([ROW, ROW | {"street": None, "age": 0.1}])
     body, headers = binary(inputs)
@@ -194,10 +191,13 @@ def test_inference_is_counted_timed_and_captured_by_name(state: State) -> None:
         assert (answer.status_code, answer.headers["x-request-id"]) == (200, request_id)
     assert client.post(INFER, json={}).status_code == 400
     predicted = client.post("/predict", json={"instances": [ROW, ROW | {"street": None, "age": 0.1}]}).json()
-    by_infer, by_predict = taken
-    assert by_infer[0] == "r1"
-    assert by_infer[1:3] == by_predict[1:3] == (by_predict[1], predicted["predictions"])
-    assert 0 < by_infer[3] < 10_000
+    capture.flush()
+    (_, *lines) = [json.loads(line) for line in gzip.decompress(written[0]).splitlines()]
+    assert [line["request_id"] for line in lines] == ["r1"] * 2 + [predicted["request_id"]] * 2
+    for name in ("row", "features", "prediction"):
+        by_infer, by_predict = [[line[name] for line in found] for found in (lines[:2], lines[2:])]
+        assert by_infer == by_predict
+    assert [line["prediction"] for line in lines[:2]] == predicted["predictions"]
     assert metric(client, "mainline_requests_total", 'outcome="answered"') == 2
     assert metric(client, "mainline_requests_total", 'outcome="refused"') == 1
     assert metric(client, "mainline_request_duration_seconds_count") == 2
