@@ -15,6 +15,7 @@ from services.body import parse
 from services.problems import Fault, Kind, Problem
 from services.serving import many_numbers, many_rows
 from services.serving.loader import Served
+from services.serving.part import Objects
 from services.serving.room import Room
 from services.serving.rows import rows_of
 from services.serving.v2.named import named_rows
@@ -43,11 +44,13 @@ class Answer:
 
     Attributes:
         rows: what was asked.
-        predictions: one object a row, as `Predictor.answers` makes them.
+        outputs: what the graph answered.
+        predictions: the same, one object a row, as `Predictor.answers` makes them.
         warnings: values that the model was not trained for, and that its declaration lets pass.
     """
 
-    rows: Sequence[Mapping[str, object]]
+    rows: Objects
+    outputs: Outputs
     predictions: list[dict[str, object]]
     warnings: list[Fault]
 
@@ -154,8 +157,8 @@ def _rows(served: Served, body: bytes) -> list[Mapping[str, object]]:
     return rows_of(parse(body), served.feature_names, max_rows=served.bundle.manifest.serving.max_rows)
 
 
-def _answer(served: Served, rows: Sequence[Mapping[str, object]], encoded: Encoded) -> Answer:
+def _answer(served: Served, rows: Objects, encoded: Encoded) -> Answer:
     computed = compute(served, encoded.matrix)
     if computed.lost:
         raise unanswered(sorted(computed.lost), encoded.warnings)
-    return Answer(rows, computed.predictions, [fault(problem) for problem in encoded.warnings])
+    return Answer(rows, computed.outputs, computed.predictions, [fault(problem) for problem in encoded.warnings])

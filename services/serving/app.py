@@ -6,7 +6,7 @@ Starlette alone: of FastAPI, only its router was used, since features come from 
 import took 0.23 s of a processor beyond Starlette's, where all of a server's start has to take less than 0.5 s.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import AbstractAsyncContextManager
 
 import orjson
@@ -21,12 +21,13 @@ from services import body
 from services.problems import Problem, encode, warnings
 from services.replayed import is_replayed
 from services.serving import docs, explain_route, feedback_route, refusals, schema, several
-from services.serving.answer import answer
+from services.serving.answer import Answer, answer
 from services.serving.capture import Capture
 from services.serving.edge import Edge
 from services.serving.exposition import exposition
 from services.serving.feedback import Feedback
 from services.serving.state import State
+from services.serving.v2.named import named_predictions
 from services.serving.v2.routes import routes
 
 Lifespan = Callable[[Starlette], AbstractAsyncContextManager[None]]
@@ -71,9 +72,9 @@ def create(
         if not is_replayed(request_id):
             state.metrics.rows.inc(len(answered.rows))
             if capture is not None:
-                capture.offer(request_id, answered.rows, answered.predictions, body_bytes=len(raw), body=raw)
+                _captured(capture, request_id, answered, raw, served.bundle.manifest.classes)
             if feedback is not None:
-                feedback.remember(request_id, answered.predictions)
+                feedback.remember_rows(request_id, answered.outputs)
         told = {"predictions": answered.predictions, "warnings": warnings(answered.warnings)}
         return Response(_dumps({**identity, "request_id": request_id, **told}), media_type="application/json")
 
@@ -110,6 +111,13 @@ def create(
     app.add_exception_handler(Problem, refusals.on_problem)
     app.add_exception_handler(HTTPException, refusals.on_http)
     return app
+
+
+def _captured(capture: Capture, request_id: str, answered: Answer, raw: bytes, classes: Sequence[str]) -> None:
+    if isinstance(answered.rows, Sequence):
+        capture.offer(request_id, answered.rows, answered.predictions, body_bytes=len(raw), body=raw)
+    else:
+        capture.offer_texts(request_id, answered.rows, named_predictions(classes, answered.outputs))
 
 
 def _dumps(document: dict[str, object]) -> bytes:

@@ -79,21 +79,16 @@ class Feedback:
         self._metrics.watch_live_quality(self._live, classes=bool(manifest.classes))
         self.spool.start()
 
-    def remember(self, request_id: str, predictions: Sequence[Mapping[str, object]]) -> None:
-        """Keeps what was answered, as far as there is room: part of every answered request, and under a microsecond."""
-        places = self._places
-        if places:
-            values = [places[prediction["prediction"]] for prediction in predictions]  # type: ignore[index]
-        else:
-            values = [prediction["prediction"] for prediction in predictions]  # type: ignore[misc]
-        self._answers.remember(request_id, values)
-
     def remember_rows(self, request_id: str, outputs: Outputs) -> None:
-        """As `remember`, with the answers as `Predictor.predict` gives them."""
+        """Keeps what was answered, as far as there is room: part of every answered request, and under a microsecond.
+
+        Args:
+            outputs: as `Predictor.predict` gives them.
+        """
         self._answers.remember(request_id, self._values(outputs))
 
     def remember_each(self, request_ids: Sequence[str], outputs: Outputs) -> None:
-        """As `remember`, for requests of one row each that the graph answered together.
+        """As `remember_rows`, for requests of one row each that the graph answered together.
 
         Args:
             outputs: as `Predictor.predict` gives them, a row a request.

@@ -42,7 +42,8 @@ def test_server_needs_nothing_that_its_image_leaves_out(
     log = tmp_path / "log"
     path = os.pathsep.join([str(packages), str(ROOT)])
     # -S: of this interpreter nothing but the standard library
-    running = start(made.settings, arguments=["-S", "-m", "services.serving"], PYTHONPATH=path, MAINLINE_CAPTURE_URI=log.as_uri())
+    served = ["-S", "-m", "services.serving"]
+    running = start(made.settings, arguments=served, PYTHONPATH=path, MAINLINE_CAPTURE_URI=log.as_uri())
     with httpx2.Client(base_url=running.url) as client:
         predicted = client.post("/predict", json=ROW, headers={"X-Request-Id": "one"})
         (prediction,) = predicted.json()["predictions"]
