@@ -15,10 +15,10 @@ from services.body import parse
 from services.problems import Fault, Kind, Problem
 from services.serving import many_numbers, many_rows
 from services.serving.loader import Served
+from services.serving.named import named_rows
 from services.serving.part import Objects
 from services.serving.room import Room
 from services.serving.rows import rows_of
-from services.serving.v2.named import named_rows
 
 # A row takes some 10 to 50 us to check and predict, a hop to a thread and back some 100 us. Up to this many rows it
 # would double the latency; above it, computing here would hold up every other request for over a millisecond. The

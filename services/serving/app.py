@@ -26,8 +26,8 @@ from services.serving.capture import Capture
 from services.serving.edge import Edge
 from services.serving.exposition import exposition
 from services.serving.feedback import Feedback
+from services.serving.named import named_predictions
 from services.serving.state import State
-from services.serving.v2.named import named_predictions
 from services.serving.v2.routes import routes
 
 Lifespan = Callable[[Starlette], AbstractAsyncContextManager[None]]

@@ -15,8 +15,8 @@ from models.predictor import INPUT
 from models.rows import Encoded, RowsRefused, encode_columns, encode_matrix
 from services.problems import Fault, Kind, Problem
 from services.serving.answer import refused
+from services.serving.named import Named, named_rows
 from services.serving.v2.datatypes import BOOL, BYTES
-from services.serving.v2.named import Named, named_rows
 from services.serving.v2.requests import InferRequest, Tensor
 from services.serving.v2.tensors import Values, values
 

@@ -6,8 +6,8 @@ from starlette.responses import Response
 
 from models.predictor import Outputs
 from services.serving.loader import Served
+from services.serving.named import Named, named_predictions
 from services.serving.v2 import inputs, requests, responses
-from services.serving.v2.named import Named, named_predictions
 from services.serving.v2.requests import InferRequest
 
 

@@ -1,7 +1,9 @@
 """The same rows get the same answer by /predict, by JSON tensors and by binary ones; and the same refusal."""
 
 import datetime as dt
+import gzip
 import json
+import random
 from typing import Any
 
 import numpy as np
@@ -11,6 +13,10 @@ from hypothesis import strategies as st
 from starlette.testclient import TestClient
 
 from services.serving import answer, many_numbers
+from services.serving.app import create
+from services.serving.capture import Capture
+from services.serving.feedback import Feedback
+from tests.services.serving.conftest import Made, loaded_state
 from tests.services.serving.v2.speaking import DATATYPES, INFER, binary, columns, read, tensor
 
 # In and out of the ranges, missing and unknown; floats that float32 holds, so that bytes of FP32 say the same.
@@ -32,6 +38,9 @@ GOOD = st.fixed_dictionaries(
         "sold": st.dates(dt.date(2005, 6, 1), dt.date(2011, 6, 1)).map(dt.date.isoformat),
     }
 )
+
+
+LABELS = {"model": "house", "model_version": "7"}
 
 
 @pytest.fixture(params=["small", "large"])
@@ -140,3 +149,43 @@ def test_the_floats_of_an_answer_are_the_graphs(number_client: TestClient) -> No
         ("lower", np.float32(0.1) + 3 + np.float32(7.7) - 2.5),
         ("upper", np.float32(0.1) + 3 + np.float32(7.7) + 2.5),
     )}  # fmt: skip
+
+
+@pytest.mark.usefixtures("_size")
+def test_every_way_is_logged_and_remembered_alike(numbers: Made) -> None:
+    state = loaded_state(numbers)
+    assert state.served is not None
+    parts: list[bytes] = []
+
+    def write(uri: str, data: bytes) -> None:
+        parts.append(data)
+
+    capture = Capture(state.settings, state.metrics, write=write, rng=random.Random(0))  # noqa: S311
+    feedback = Feedback(state.settings, state.metrics, write=write)
+    feedback.start(state.served.bundle.manifest)
+    client = TestClient(create(state, capture=capture, feedback=feedback))
+    rows = [[0.5 + row, 1 + row % 20, 10.25 * (1 + row)] for row in range(50)]
+    whole = tensor("rows", "FP32", [value for row in rows for value in row], [len(rows), 3])
+    body, headers = binary([whole])
+    names = ("age", "rooms", "area")
+    instances = [dict(zip(names, row, strict=True)) for row in rows]
+    ways: dict[str, Any] = {
+        "named": lambda told: client.post("/predict", json={"instances": instances}, headers=told),
+        "positional": lambda told: client.post("/predict", json={"features": rows}, headers=told),
+        "tensor": lambda told: client.post(INFER, json={"inputs": [whole]}, headers=told),
+        "binary": lambda told: client.post(INFER, content=body, headers={**headers, **told}),
+    }
+    for name, ask in ways.items():
+        assert ask({"X-Request-Id": name}).status_code == 200
+    capture.flush()
+    lines = [json.loads(line) for part in parts for line in gzip.decompress(part).splitlines() if b"request_id" in line]
+    logged = {
+        name: [(each["row"], each["features"], each["prediction"]) for each in lines if each["request_id"] == name]
+        for name in ways
+    }
+    assert logged["named"] == [(row, instances[row], logged["named"][row][2]) for row in range(len(rows))]
+    assert all(found == logged["named"] for found in logged.values())
+    for name in ways:
+        truth = {"request_id": name, "row": 49, "truth": logged[name][49][2]["prediction"]}
+        assert client.post("/feedback", json=truth).json()["feedback"][0]["outcome"] == "known"
+    assert state.metrics.registry.get_sample_value("mainline_live_absolute_error", LABELS) == pytest.approx(0)

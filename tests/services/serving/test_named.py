@@ -17,8 +17,8 @@ from models.feature import Feature
 from models.predictor import Predictor
 from services.serving.capture import Capture
 from services.serving.metrics import Metrics
+from services.serving.named import Named, named_predictions, named_rows
 from services.serving.settings import Settings
-from services.serving.v2.named import Named, named_predictions, named_rows
 from tests.services.serving.conftest import FEATURES
 from tests.services.serving.v2.conftest import NUMBERS
 
