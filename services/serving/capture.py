@@ -20,7 +20,7 @@ from services.serving.spool import Spool, Write
 # What may wait, counted as memory: a tenth of the pod's 512 MiB, some 25,000 requests of one small row.
 MAX_WAITING_BYTES = 48 * 2**20
 # Of packed lines: then they are written, though it is not time yet. A store takes some of this size a second.
-PACKED_BYTES = 2 * 2**20
+PACKED_BYTES = 2**20
 
 
 class Capture:

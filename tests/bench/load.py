@@ -1,7 +1,9 @@
 """Load from wrk: so many connections, each sending its next request when the last is answered (a closed loop).
 
-Latencies are therefore those of the requests that were sent: a server that stalls is asked less meanwhile, and its
-percentiles flatter it. They compare servers under the same connections; they are no promise of an arrival rate.
+A server that stalls is asked less meanwhile. wrk makes up for it in the percentiles: to each latency beyond the mean
+it adds those of the requests that would have waited. In a load of two seconds the opening of 128 connections is thus in
+the 99th percentile of any server on uvloop, which takes one new connection a turn. They compare servers under the same
+connections; they are no promise of an arrival rate.
 """
 
 import json
