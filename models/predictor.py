@@ -10,6 +10,7 @@ import onnxruntime as ort
 
 from models.bundle import MODEL, Bundle, NotABundle, SelfTestFailed
 from models.findings import Matrix
+from models.row_order import LEAST_ROWS, RowOrder
 from models.rows import encode
 
 Outputs = dict[str, npt.NDArray[np.float32]]
@@ -38,6 +39,10 @@ class Predictor:
         self._chunk = bundle.manifest.serving.chunk_rows
         self._names = [output.name for output in bundle.manifest.outputs]
         self._check_signature()
+        try:
+            self._row_order = RowOrder.read(self._session.get_modelmeta().custom_metadata_map, len(bundle.features))
+        except ValueError as err:
+            raise NotABundle(f"{bundle.folder / MODEL}: {err}; export the model again") from err
 
     def predict(self, matrix: Matrix) -> Outputs:
         """Outputs by name: `probabilities` (n, n_classes), or `prediction`, `lower`, `upper` (n,), float32.
@@ -45,12 +50,11 @@ class Predictor:
         Args:
             matrix: (n, n_features) float32 from `models.rows`.
         """
-        if self._chunk is None or len(matrix) <= self._chunk:
-            found = self._session.run(self._names, {INPUT: matrix})
+        if self._row_order is None or len(matrix) < LEAST_ROWS:
+            found = self._run(matrix)
         else:
-            starts = range(0, len(matrix), self._chunk)
-            parts = [self._session.run(self._names, {INPUT: matrix[at : at + self._chunk]}) for at in starts]
-            found = [np.concatenate(column) for column in zip(*parts, strict=True)]
+            order = self._row_order.of(matrix)
+            found = [_put_back(values, order) for values in self._run(np.take(matrix, order, axis=0))]
         return {
             name: values if name == "probabilities" else values.reshape(-1)
             for name, values in zip(self._names, found, strict=True)
@@ -103,6 +107,14 @@ class Predictor:
             if not np.isfinite(values).all():
                 raise SelfTestFailed(f"{name}: golden row 0 gives {values[0].tolist()}, must be finite")
 
+    def _run(self, matrix: Matrix) -> list[npt.NDArray[np.float32]]:
+        """The graph's outputs in the manifest's order, by as many rows at once as the bundle says."""
+        if self._chunk is None or len(matrix) <= self._chunk:
+            return list(self._session.run(self._names, {INPUT: matrix}))
+        starts = range(0, len(matrix), self._chunk)
+        parts = [self._session.run(self._names, {INPUT: matrix[at : at + self._chunk]}) for at in starts]
+        return [np.concatenate(column) for column in zip(*parts, strict=True)]
+
     @cached_property
     def _first_golden(self) -> Matrix:
         return encode(self.bundle.golden.rows[:1], self.bundle.features).matrix
@@ -116,6 +128,12 @@ class Predictor:
         for name in self._names:
             if outputs.get(name) != "tensor(float)":
                 raise NotABundle(f"{MODEL}: answers {outputs}, must answer {self._names} in float32; export it again")
+
+
+def _put_back(values: npt.NDArray[np.float32], order: npt.NDArray[np.intp]) -> npt.NDArray[np.float32]:
+    back = np.empty_like(values)
+    back[order] = values
+    return back
 
 
 def most_probable(probabilities: npt.NDArray[Any]) -> npt.NDArray[Any]:

@@ -16,12 +16,12 @@ import onnx
 import onnxruntime as ort
 
 from models.predictor import INPUT
+from pipelines.tree_questions import has_trees, row_order
 
 ROWS = 4096  # a large request
 CANDIDATES = (128, 32)
 WORTH = 1.3  # a repeated timing on a busy machine differs by 10 to 20 %
 _ROUNDS = 7
-_TREES = "TreeEnsemble"
 
 
 def best_chunk(
@@ -33,12 +33,16 @@ def best_chunk(
         matrix: (n_rows, n_features) encoded rows, at least one; repeated up to 4,096.
         clock: seconds.
     """
-    if not any(node.op_type.startswith(_TREES) for node in onnx.load_from_string(graph).graph.node):
+    model = onnx.load_from_string(graph)
+    if not has_trees(model):
         return None
     options = ort.SessionOptions()
     options.intra_op_num_threads = options.inter_op_num_threads = 1  # as in the server
     session = ort.InferenceSession(graph, options, providers=["CPUExecutionProvider"])
     rows = np.resize(matrix, (ROWS, matrix.shape[1]))
+    order = row_order(model)
+    if order is not None:  # as the predictor does
+        rows = rows[order.of(rows)]
 
     def run(part: npt.NDArray[np.float32]) -> Any:
         return session.run(None, {INPUT: part})

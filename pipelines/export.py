@@ -11,10 +11,12 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+import onnx
 
 from models.spec import ModelSpec
 from pipelines import graph
 from pipelines.graph import WAY_OUT, CannotExport
+from pipelines.tree_questions import row_order
 
 __all__ = ["CannotExport", "Outputs", "Parity", "estimator_outputs", "export", "is_torch", "parity"]
 
@@ -72,6 +74,9 @@ def export(estimator: Any, spec: ModelSpec, sample: npt.NDArray[np.float32], con
         class_order=None if is_torch(estimator) else _class_order(estimator, spec),
         conformal=conformal,
     )
+    order = row_order(model)
+    if order is not None:
+        onnx.helper.set_model_props(model, order.metadata())
     data = graph.to_bytes(model)
     _must_answer(data, estimator, spec, sample[:8])
     return data

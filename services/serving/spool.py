@@ -16,7 +16,7 @@ from services.logs import log
 # After draining, the pod's grace period leaves 5 s to flush (manifests/serving/rollout.yaml), for all logs together.
 CLOSE_SECONDS = 5.0
 # Of a core, for the thread that writes: what comes faster than it packs does not fit, in time.
-WRITER_SHARE = 0.25
+WRITER_SHARE = 0.1
 
 Write = Callable[[str, bytes], object]
 

@@ -5,10 +5,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import onnx
 import pytest
 
-from models.bundle import BundleError, NotABundle, SelfTestFailed, open_bundle, write
+from models.bundle import MODEL, BundleError, NotABundle, SelfTestFailed, open_bundle, write
+from models.findings import Matrix
 from models.predictor import Predictor, most_probable
+from models.row_order import KEY, LEAST_ROWS
 from models.rows import encode
 
 
@@ -46,6 +49,43 @@ def test_most_probable_class_is_the_first_of_equals(n_classes: int) -> None:
     levels = np.array([0, 0.25, 0.5, 1], dtype=np.float32)
     probabilities = np.array(list(product(levels, repeat=n_classes)))
     assert most_probable(probabilities).tolist() == [row.index(max(row)) for row in probabilities.tolist()]
+
+
+def _sorting(bundle: Path, text: str) -> Path:
+    model = onnx.load_from_string(open_bundle(bundle, None).read(MODEL))
+    onnx.helper.set_model_props(model, {KEY: text})
+    return _with(bundle, MODEL, model.SerializeToString())
+
+
+def test_many_rows_are_sorted_for_the_graph_and_answered_in_their_own_order(
+    bundle: Path, row: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plain = Predictor(open_bundle(bundle, None))
+    rows = [{**row, "area": float(20 + number * 37 % 300)} for number in range(LEAST_ROWS + 2)]
+    matrix = encode(rows, plain.bundle.features).matrix
+    column = [feature.name for feature in plain.bundle.features].index("area")
+    expected = plain.predict(matrix)
+    sorting = Predictor(open_bundle(_sorting(bundle, f"[[{column}, 150.0]]"), None))
+    seen: list[Matrix] = []
+    run = sorting._run
+
+    def watched(taken: Matrix) -> Any:
+        seen.append(taken)
+        return run(taken)
+
+    monkeypatch.setattr(sorting, "_run", watched)
+    for n_rows in (LEAST_ROWS - 1, LEAST_ROWS, len(rows)):
+        found = sorting.predict(matrix[:n_rows])
+        for name, values in expected.items():
+            assert np.array_equal(found[name], values[:n_rows]), name
+        above = seen.pop()[:, column] > 150
+        assert np.array_equal(above, np.sort(above)) == (n_rows >= LEAST_ROWS)
+
+
+@pytest.mark.parametrize("text", ["no json", "[[99, 1.0]]"])
+def test_graph_that_sorts_by_what_is_not_there_is_refused(bundle: Path, text: str) -> None:
+    with pytest.raises(NotABundle, match=KEY):
+        Predictor(open_bundle(_sorting(bundle, text), None))
 
 
 @pytest.mark.parametrize("chunk_rows", [1, 2, 3, 7, 100])
