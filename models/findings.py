@@ -1,5 +1,6 @@
 """What encoding rows found: the matrix and its warnings, or a refusal that lists every problem. Used by `rows`."""
 
+import reprlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -27,7 +28,9 @@ class RowProblem:
 
     def __str__(self) -> str:
         where = "every row" if self.row is None else f"row {self.row}"
-        return f"{where}: {self.feature}: got {self.value!r:.80}, {self.rule}, {self.remedy}"
+        # repr would follow lists in lists as deep as the interpreter's stack
+        value = reprlib.repr(self.value) if isinstance(self.value, list | dict) else repr(self.value)
+        return f"{where}: {self.feature}: got {value:.80}, {self.rule}, {self.remedy}"
 
 
 @dataclass(frozen=True)

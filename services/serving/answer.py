@@ -63,7 +63,8 @@ async def answer(served: Served, body: bytes, room: Room) -> Answer:
             `room` for them.
     """
     if len(body) > INLINE_BYTES:
-        return await room.run(many_rows.most(body), partial(_predict_many, served, body))
+        most = min(many_rows.most(body), served.bundle.manifest.serving.max_rows)  # more are refused, not computed
+        return await room.run(most, partial(_predict_many, served, body))
     rows = _rows(served, body)
     if len(rows) > INLINE_ROWS:
         return await room.run(len(rows), partial(predict, served, rows))

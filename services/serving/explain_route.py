@@ -11,7 +11,9 @@ from starlette.routing import Route
 
 from services import body
 from services.problems import Fault, Kind, Problem, encode, warnings
+from services.serving.answer import Answer
 from services.serving.explain import MAX_ROWS, explanations
+from services.serving.loader import Served
 from services.serving.rows import rows_of
 from services.serving.state import State
 
@@ -29,13 +31,12 @@ def routes(state: State) -> list[Route]:
         asked = _asked(request)
         limits = served.bundle.manifest.serving
         raw = await body.read(request, max_bytes=limits.max_body_bytes, seconds=state.settings.body_seconds)
-        rows = rows_of(body.parse(raw), served.feature_names, max_rows=min(MAX_ROWS, limits.max_rows))
         if n_running >= AT_ONCE:
             fault = Fault("server", f"{n_running} explanations", f"at most {AT_ONCE} at once", "try again in a second")
             raise Problem(Kind.BUSY, "Others are being explained.", [fault], {"Retry-After": "1"})
         n_running += 1
         try:
-            explained, answered = await asyncio.to_thread(explanations, served, rows, asked)
+            explained, answered = await asyncio.to_thread(_explained, served, raw, asked)
         finally:
             n_running -= 1
         settings = state.settings
@@ -50,6 +51,11 @@ def routes(state: State) -> list[Route]:
         return Response(encode(document), media_type="application/json")
 
     return [Route("/explain", explain, methods=["POST"])]
+
+
+def _explained(served: Served, raw: bytes, asked: str | None) -> tuple[list[dict[str, object]], Answer]:
+    max_rows = min(MAX_ROWS, served.bundle.manifest.serving.max_rows)
+    return explanations(served, rows_of(body.parse(raw), served.feature_names, max_rows=max_rows), asked)
 
 
 def _asked(request: Request) -> str | None:

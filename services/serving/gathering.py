@@ -12,7 +12,8 @@ import asyncio
 from typing import Any
 
 from uvicorn.protocols.http.flow_control import HIGH_WATER_LIMIT
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+from services.serving.no_upgrade import NoUpgradeProtocol
 
 # What a connection may hold that the application has not asked for; it refuses what is too large for its model.
 MOST_GATHERED_BYTES = 4 * 2**20
@@ -20,7 +21,7 @@ MOST_GATHERED_BYTES = 4 * 2**20
 PATIENCE_SECONDS = 0.1
 
 
-class GatheringProtocol(HttpToolsProtocol):
+class GatheringProtocol(NoUpgradeProtocol):
     """One connection."""
 
     def __init__(self, *arguments: Any, **named: Any) -> None:
@@ -52,9 +53,10 @@ class GatheringProtocol(HttpToolsProtocol):
             self._pieces.append(body)
 
     def on_message_complete(self) -> None:
-        if self._pieces is not None and not self.cycle.response_complete:
+        if self._pieces is not None:
             body: Any = b"".join(self._stop_gathering())  # uvicorn's is a bytearray, which it would copy
-            self.cycle.body = body
+            if not self.cycle.response_complete:  # else what came of it belongs to nobody, least to the next request
+                self.cycle.body = body
         super().on_message_complete()
 
     def _give_up_gathering(self) -> None:

@@ -53,9 +53,11 @@ class HotProtocol(GatheringProtocol):
         self._engine = engine
         self._head_seconds = head_seconds
         self._waiting: list[Held] = []  # with the engine
-        self._in_head = False
+        self._in_head = self._in_body = False
         self._head_bytes = 0  # of whole lines
-        self._segment_bytes = 0  # of whole segments
+        self._segment_bytes = 0  # of whole segments that told of nothing
+        self._told = False  # of anything, by the latest segment
+        self._running: Any = None  # uvicorn's cycle whose task is at work
         self._held: _HEADERS | None = None  # of a hot request whose body is not complete
         self._body = b""
         self._request_id: bytes | None = None
@@ -74,12 +76,16 @@ class HotProtocol(GatheringProtocol):
     def data_received(self, data: bytes) -> None:
         self._heard = self.loop.time()
         begun = self.headers if self._in_head else None
+        self._told = False
         super().data_received(data)
         if self._in_head or self._held is not None:
             self._wait_for_more(len(data) if self.headers is begun else 0)
+        elif self._in_body:
+            self._bound(0 if self._told else len(data))
 
     def eof_received(self) -> None:
-        self._settle()  # half-closed: what was asked in full is answered before the connection closes
+        # Half-closed: what the engine has is answered. What a thread computes is not: the caller has mostly gone.
+        self._settle()
         super().eof_received()
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -91,6 +97,10 @@ class HotProtocol(GatheringProtocol):
         if self._idle is not None:
             self._idle.cancel()
             self._idle = None
+        for cycle in (self._running, *(waiting for waiting, _ in self.pipeline)):  # uvicorn tells the newest alone
+            if cycle is not None:
+                cycle.disconnected = True
+                cycle.message_event.set()
         super().connection_lost(exc)
 
     def shutdown(self) -> None:
@@ -113,29 +123,35 @@ class HotProtocol(GatheringProtocol):
         self._count(len(url))
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        super().on_header(name, value)
+        self._told = True
+        if self._in_head:  # else behind a chunked body: read, and passed over
+            super().on_header(name, value)
         self._count(len(name) + len(value) + 4)
 
     def on_headers_complete(self) -> None:
-        self._in_head = False
+        self._in_head, self._in_body = False, True
+        self._segment_bytes = 0
         if self._patience is not None:
             self._stop_waiting()
         if self._may_be_hot():
             self._held, self._body = self.headers, b""
-        else:
+        elif not self.passes_over():
             self._settle()
             self._begin_scope()
             super().on_headers_complete()
 
     def on_body(self, body: bytes) -> None:
+        self._told = True
         if self._held is None:
             super().on_body(body)
         else:
             self._body = self._body + body if self._body else body
 
     def on_message_complete(self) -> None:
+        self._in_body = False
         if self._held is None:
-            super().on_message_complete()
+            if self.offered is None:
+                super().on_message_complete()
             return
         held = Held(self, self._held, self._body)
         self._held = None
@@ -236,18 +252,28 @@ class HotProtocol(GatheringProtocol):
         Args:
             n_bytes: that were received and lie in the middle of a head.
         """
-        if self._in_head and n_bytes:
-            # The parser tells of whole lines only, and would keep one that never ends.
-            self._segment_bytes += n_bytes
-            if self._segment_bytes > MOST_HEAD_BYTES:
-                self._problem = _refusal(
-                    431, "headers", f"at most {MOST_HEAD_BYTES} bytes", "send fewer, or shorter ones"
-                )
-                self.send_400_response("")
-                return
+        if self._in_head and n_bytes and not self._bound(n_bytes):
+            return
         if self._patience is None:
             seconds = self._head_seconds if self._in_head else PATIENCE_SECONDS
             self._patience = self.loop.call_later(seconds, self._out_of_patience)
+
+    def _bound(self, n_bytes: int) -> bool:
+        """Refuses a line that never ends, of a head or around a body's pieces: the parser keeps what it has of one.
+
+        Args:
+            n_bytes: of a segment of which the parser told nothing; 0 where it told something of a body.
+        """
+        self._segment_bytes = self._segment_bytes + n_bytes if n_bytes else 0
+        if self._segment_bytes <= MOST_HEAD_BYTES:
+            return True
+        self._problem = _refusal(431, "headers", f"at most {MOST_HEAD_BYTES} bytes", "send fewer, or shorter ones")
+        self.send_400_response("")
+        return False
+
+    def _start_asgi_task(self, cycle: Any, app: Any) -> None:
+        self._running = cycle
+        super()._start_asgi_task(cycle, app)
 
     def _stop_waiting(self) -> None:
         if self._patience is not None:

@@ -228,10 +228,13 @@ def _texts(objects: Objects, part: slice, masked: Collection[str]) -> Sequence[b
 
 def rows_in(body: bytes, n_rows: int) -> list[bytes] | None:
     """The rows' own text in `{"instances": [row, ...]}` without line breaks, or None where it is not plain to see."""
+    start = body.find(b"[")
+    if body[: max(start, 0)].translate(None, b" \t\r\n") != b'{"instances":':
+        return None
     # Rows are flat: with a bracket in a name or a string there are more of them.
     if not body.count(b"{") == body.count(b"}") == n_rows + 1 or b"\\" in body:
         return None
-    inner = body[body.index(b"[") + 1 : body.rindex(b"]")].translate(None, b"\r\n")
+    inner = body[start + 1 : body.rindex(b"]")].translate(None, b"\r\n")
     return [text[text.index(b"{") :] + b"}" for text in inner.split(b"}")[:-1]]
 
 

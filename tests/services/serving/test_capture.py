@@ -182,6 +182,20 @@ def test_rows_copied_from_a_body_are_its_rows(
         )
 
 
+@pytest.mark.parametrize("text", ["{}", "{x}", "[{}", '{"instances":[{}'])
+@pytest.mark.parametrize("shape", ["a row", "features"])
+def test_rows_are_copied_from_instances_alone(shape: str, text: str) -> None:
+    row = {"a": text}
+    body = json.dumps(row if shape == "a row" else {"features": [text]}).encode()
+    assert rows_in(body, 1) is None
+    written: list[bytes] = []
+    capture, _ = _capture(lambda uri, data: written.append(data))
+    capture.offer("r", [row], [{"prediction": 1.0}], body_bytes=len(body), body=body)
+    capture.flush()
+    _, line = gzip.decompress(written[0]).splitlines()
+    assert json.loads(line)["features"] == row
+
+
 @pytest.mark.parametrize("value", [10**30, "\ud800"])
 def test_value_beyond_the_fast_writer_is_written(value: object) -> None:
     written: list[bytes] = []

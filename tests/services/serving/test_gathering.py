@@ -56,6 +56,17 @@ def _cut(stream: bytes, sizes: list[int]) -> list[bytes]:
     return [stream[start:end] for start, end in pairwise([0, *accumulate(sizes), len(stream)])]
 
 
+@pytest.mark.parametrize("n_first", [200, 70_000])
+@pytest.mark.parametrize("path", [b"/nowhere", b"/v2/models/another/infer"])
+def test_body_that_was_refused_unread_is_in_no_other(up: Up, path: bytes, n_first: int) -> None:
+    refused = request(b"[" * 300_000, line=b"POST %b HTTP/1.1" % path)
+    with up.connect() as caller:
+        caller.send(refused[:n_first])
+        assert caller.answers(1)[0].status == 404
+        caller.send(refused[n_first:] + request(json.dumps(ROW | {"age": 130}).encode(), ID) + ASKED)
+        assert [told.status for told in caller.answers(2)] == [200, 200]
+
+
 @pytest.fixture
 def received(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """The sizes of the pieces in which the application gets bodies."""

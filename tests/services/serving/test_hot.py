@@ -118,7 +118,6 @@ FRAMEWORK = {
     "another charset": request(BODY, ID, kind=b"application/json; charset=latin-1"),
     "two types": request(BODY, ID, b"Content-Type: text/plain"),
     "packed": request(gzip.compress(BODY, mtime=0), ID, b"Content-Encoding: gzip"),
-    "upgrade": request(BODY, ID, b"Connection: upgrade", b"Upgrade: h2c"),
     "no body": request(b"", ID),
     "no length": request(None, ID),
     "too large": request(b" " * 20_001, ID),
@@ -289,6 +288,76 @@ def test_head_without_an_end_is_refused_while_it_comes(up: Up, start: bytes) -> 
     assert told.status == 431
 
 
+@pytest.mark.parametrize("path", [b"/predict", b"/predict?x=1"])
+@pytest.mark.parametrize("nested", ["[]", '{"a":}'])
+def test_value_nested_to_any_depth_is_refused(up: Up, path: bytes, nested: str) -> None:
+    start, end = nested[:-1], nested[-1]
+    with up.connect() as caller:
+        for depth in [*range(900, 1_020), 3_000]:
+            value = start * depth + "1" + end * depth
+            body = b'{"age":%b,%b' % (value.encode(), BODY.partition(b",")[2])
+            caller.send(request(body, line=b"POST %b HTTP/1.1" % path))
+            (told,) = caller.answers(1)
+            assert told.status in (400, 422), depth
+
+
+OFFERS = [b"Connection: Upgrade, HTTP2-Settings", b"Upgrade: h2c", b"HTTP2-Settings: AAEAAEAAAAIAAAAB"]
+
+
+@pytest.mark.parametrize("body", [BODY, request(None, line=b"GET /healthz HTTP/1.1"), b""], ids=["row", "request", ""])
+def test_offer_of_another_protocol_is_passed_over(up: Up, body: bytes) -> None:
+    asked, plain = request(body, *OFFERS, ID), request(body, OFFERS[0], ID)
+    expected = [told.lasting for told in up.ask(plain + request(BODY, ID), n=2)]
+    head = asked.index(b"\r\n\r\n") + 4
+    for cut in (0, head - 2, head, head + len(body) // 2):
+        told = up.ask(asked[:cut], asked[cut:] + request(BODY, ID), n=2)
+        assert [each.lasting for each in told] == expected, cut
+
+
+def test_offer_of_another_protocol_with_a_chunked_body_is_passed_over(up: Up) -> None:
+    chunked = CHUNKED.replace(b"Host: here", b"\r\n".join([b"Host: here", *OFFERS]))
+    assert [each.status for each in up.ask(chunked * 3, n=3)] == [200] * 3
+
+
+def test_trailers_are_no_headers(up: Up) -> None:
+    trailers = b"0\r\nContent-Type: application/json\r\nX-Request-Id: trailer\r\n\r\n"
+    asked = request(None, ID, b"Transfer-Encoding: chunked", kind=None) + b"%x\r\n%b\r\n" % (len(BODY), BODY) + trailers
+    (told,) = up.ask(asked)
+    assert (told.status, told.headers["x-request-id"]) == (415, "mine")
+
+
+@pytest.mark.parametrize("line", [b"POST /predict HTTP/1.1", b"GET /healthz HTTP/1.1"])
+@pytest.mark.parametrize(
+    "rest",
+    [b"0\r\nX: ", b"0\r\n" + b"X: y\r\n" * 200 + b"Y: ", b"2\r\n{}\r\n1;x="],
+    ids=["a trailer", "trailers", "an extension"],
+)
+def test_line_without_an_end_in_a_body_is_refused_while_it_comes(up: Up, line: bytes, rest: bytes) -> None:
+    with up.connect() as caller:
+        caller.send(request(None, b"Transfer-Encoding: chunked", line=line) + rest, *[b"x" * 10_000] * 6)
+        told = caller.answers(9)
+        assert caller.rest() == b""
+    assert told[-1].status == 431
+
+
+def test_chunks_in_many_segments_are_no_endless_line(up: Up) -> None:
+    pieces = [request(None, ID, b"Transfer-Encoding: chunked"), b"%x\r\n" % len(BODY), BODY, b"\r\n0\r\n", b"\r\n"]
+    (told,) = up.ask(*pieces)
+    assert told.status == 200
+
+
+def test_caller_that_breaks_off_pipelined_requests_is_no_failure(up: Up) -> None:
+    many = request(json.dumps({"instances": [ROW] * 60}).encode(), ID)
+    failed = up.count("failed")
+    for _ in range(10):
+        caller = up.connect()
+        caller.send(many + request(BODY, ID) + many)
+        caller.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        caller.socket.close()
+    up.settled()
+    assert up.count("failed") == failed
+
+
 def test_head_within_the_limits_is_answered(up: Up) -> None:
     headers = [b"X-%d: " % number + b"x" * 300 for number in range(90)]
     assert up.ask(request(BODY, *headers))[0].status == 200
@@ -381,6 +450,15 @@ def test_rows_beyond_the_queue_are_refused(fresh: Up) -> None:
     fresh.state.rows.give_back(4)
     fresh.settled()
     assert fresh.count("unavailable") == 1
+
+
+@pytest.mark.parametrize("fresh", [{"queue_rows": 200}], indirect=True)
+def test_body_of_more_rows_than_are_answered_takes_no_more_room(fresh: Up) -> None:
+    fresh.state.rows.take(100)  # and the model takes 100 in a request
+    (told,) = fresh.ask(request(b'{"instances":[%b{}]}' % (b"{}," * 6_000), ID))
+    assert told.status == 413, "as any body of too many rows"
+    fresh.state.rows.give_back(100)
+    fresh.settled()
 
 
 @pytest.mark.parametrize("fresh", [{"request_seconds": 0.1}], indirect=True)

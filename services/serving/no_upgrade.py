@@ -1,0 +1,44 @@
+"""A protocol that is asked to become another one stays what it is. `gathering` is built on it, `hot` asks it.
+
+Java's client, for one, offers HTTP/2 in its first plain request: `Upgrade: h2c`, with whatever body that request has.
+A server may pass that over (RFC 9110, 7.8). The parser instead stops behind the head, for another protocol to read on:
+the request would have no body, and its body would be the next request. So it is read anew without the offer.
+"""
+
+from typing import Any
+
+import httptools
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+
+class NoUpgradeProtocol(HttpToolsProtocol):
+    """One connection."""
+
+    def __init__(self, *arguments: Any, **named: Any) -> None:
+        """As uvicorn's."""
+        super().__init__(*arguments, **named)
+        self.offered: bytes | None = None  # the request's line, where it offers another protocol and is to be read anew
+
+    def data_received(self, data: bytes) -> None:
+        self._unset_keepalive_if_required()
+        self._feed(data)
+
+    def passes_over(self) -> bool:
+        """Whether the request, whose head is complete, is to be read anew: nobody is to hear of it until then."""
+        parser = self.parser
+        if parser.should_upgrade() and parser.get_method() != b"CONNECT":  # its upgrade is in the method
+            self.offered = b"%b %b HTTP/%b" % (parser.get_method(), self.url, parser.get_http_version().encode())
+        return self.offered is not None
+
+    def _feed(self, data: bytes) -> None:
+        try:
+            self.parser.feed_data(data)
+        except httptools.HttpParserError:
+            self.send_400_response("")
+        except httptools.HttpParserUpgrade as stopped:
+            if self.offered is not None:
+                line, self.offered = self.offered, None
+                kept = [b"%b: %b" % header for header in self.headers if header[0] != b"upgrade"]
+                self.parser = httptools.HttpRequestParser(self)
+                self.parser.set_dangerous_leniencies(lenient_data_after_close=True)  # as uvicorn's
+                self._feed(b"\r\n".join([line, *kept, b"", data[stopped.args[0] :]]))
