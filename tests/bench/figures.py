@@ -160,7 +160,7 @@ def figures(seen: Seen, others: Iterable[Figure] = ()) -> list[Figure]:
 def ratio(seen: Seen, asked: Asked) -> Figure:
     """Ours against the best peer of the same round, by rate."""
     mine = best(seen, asked.cell, Role.OURS, (asked.ours,))
-    peer = best(seen, asked.cell, Role.PEER, asked.theirs)
+    peer = best_of_each_round(seen, asked.cell, asked.theirs)
     return _compared(asked, mine, peer, lambda each: each.rate, seen)
 
 
@@ -191,6 +191,15 @@ def best(seen: Seen, cell: Cell, role: Role, encodings: Sequence[Encoding]) -> R
     return by_way[max(rates, key=lambda way: rates[way])] if rates else {}
 
 
+def best_of_each_round(seen: Seen, cell: Cell, encodings: Sequence[Encoding]) -> Rounds:
+    """In each round whichever peer and way had the highest rate."""
+    found: dict[int, Measured] = {}
+    for each in seen.cells:
+        if each.cell == cell and each.role is Role.PEER and each.encoding in encodings:
+            found[each.round] = max(found.get(each.round, each), each, key=lambda one: one.rate)
+    return found
+
+
 def given(key: str, story: str, limit: Limit, values: Sequence[float], missing: str = "not measured") -> Figure:
     """A figure that is measured otherwise."""
     return Figure(key, story, limit, values, ours=OURS.name, missing="" if values else missing)
@@ -217,8 +226,7 @@ def _why(seen: Seen, cell: Cell) -> str:
 
 
 def _named(rounds: Rounds) -> str:
-    first = next(iter(rounds.values()))
-    return f"{first.target}, {first.way}"
+    return "; ".join(dict.fromkeys(f"{each.target}, {each.way}" for each in rounds.values()))
 
 
 def _notes(measured: Sequence[Measured]) -> list[str]:

@@ -49,7 +49,10 @@ def memory(made: Made, python: Path, plan: Plan, kept: Bodies, *, requests: int)
 
 def batch(*, wanted: bool) -> Figure:
     """What the bench of prediction in batches says, run in a process of its own."""
-    key, story = "batch_rows_ratio_to_posting", "batch prediction against posting the same rows: rows a second"
+    key, story = (
+        "batch_rows_ratio_to_posting",
+        "batch prediction from Parquet against posting such rows as JSON: rows a second",
+    )
     if importlib.util.find_spec("tests.bench.batch") is None:
         return given(key, story, figures.BATCH, [], "there is no batch prediction yet")
     if not wanted:

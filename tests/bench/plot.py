@@ -66,8 +66,8 @@ def _mark(axis: Any, y: float, ratio: float, role: Role, colour: str, *, binary:
     )  # fmt: skip
     if ours:
         axis.annotate(
-            f"{ratio:.3g} x", (ratio, y), xytext=(0, 6), textcoords="offset points", fontsize=7, color=_OURS,
-            ha="center", fontweight="bold",
+            f"{ratio:.2g} x", (ratio, y), xytext=(0, -13 if binary else 8), textcoords="offset points", fontsize=7,
+            color=_OURS, ha="center", fontweight="bold",
         )  # fmt: skip
 
 

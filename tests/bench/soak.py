@@ -78,6 +78,9 @@ def verdict(
         wrong.append(f"memory: grew by {grown:.1f} MB, at most {_MOST_GROWTH_MB:g}")
     if after.open_files > before.open_files:
         wrong.append(f"descriptors: {before.open_files} before, {after.open_files} after the last caller left")
+    fifth = len(looks) // 5  # pools of threads have their size by then
+    if after.threads > (most := max(each.threads for each in looks[: 2 * fifth] or looks[:1])):
+        wrong.append(f"threads: at most {most} before, {after.threads} after the last caller left")
     if in_flight:
         wrong.append(f"mainline_requests_in_flight: {in_flight:g} with no caller")
     if end_seconds > _MOST_END_SECONDS:

@@ -24,7 +24,13 @@ def test_a_ratio_is_that_of_each_round_to_the_best_peer() -> None:
     assert found.against == "quick peer, JSON"
 
 
-def test_the_best_peer_is_the_one_of_the_highest_median() -> None:
+def test_the_best_peer_is_that_of_each_round() -> None:
+    found = ratio(seen({OURS: [1000, 1000, 1000], SLOW: [1, 1, 500], QUICK: [100, 200, 100]}), FOREST_RATIO)
+    assert found.values == [10, 5, 2]
+    assert found.against == "quick peer, JSON; slow peer, JSON"
+
+
+def test_our_best_way_is_the_one_of_the_highest_median() -> None:
     rounds = best(seen({SLOW: [1, 1, 900], QUICK: [100, 100, 100]}), FOREST, Role.PEER, (Encoding.JSON,))
     assert {each.target for each in rounds.values()} == {QUICK}
 

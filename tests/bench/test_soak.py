@@ -37,11 +37,18 @@ def test_what_goes_wrong_is_told() -> None:
     ("wrong", "told"),
     [
         (_wrong(after=Look(61.0, 80.0, 15, 4)), "descriptors: 12 before, 15 after"),
+        (_wrong(after=Look(61.0, 80.0, 12, 5)), "threads: at most 4 before, 5 after"),
         (_wrong(in_flight=1.0), "mainline_requests_in_flight: 1 with no caller"),
         (_wrong(end=10.0), "end: took 10.0 s with nothing in flight"),
         (_wrong(said=("Traceback",)), "the server said: Traceback"),
     ],
-    ids=["a descriptor left open", "a request left in flight", "an end that does not come", "an error logged"],
+    ids=[
+        "a descriptor left open",
+        "a thread that is stuck",
+        "a request left in flight",
+        "an end that does not come",
+        "an error logged",
+    ],
 )
 def test_what_is_left_behind_is_told(wrong: list[str], told: str) -> None:
     assert len(wrong) == 1
