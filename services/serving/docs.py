@@ -5,7 +5,7 @@ from html import escape
 
 from models.bundle import Bundle
 from models.feature import Feature
-from services.problems import TABLE
+from services.problems import TABLE, Kind
 from services.serving.explain import MAX_ROWS, SECONDS
 from services.serving.schema import bound, example
 from services.serving.v2 import described
@@ -24,6 +24,8 @@ document.getElementById("send").addEventListener("click", async () => {
   document.getElementById("answer").textContent = answer.status + "\\n" + JSON.stringify(await answer.json(), null, 2);
 });
 """
+# Where the values are in their ranges it is the model's fault, not the caller's.
+_OR = {Kind.NO_FINITE_ANSWER: ", or 500"}
 
 
 def page(bundle: Bundle, *, version: str) -> str:
@@ -34,7 +36,7 @@ def page(bundle: Bundle, *, version: str) -> str:
     tensors = json.dumps(described.example(bundle))
     features = "".join(_feature(feature) for feature in bundle.features)
     problems = "".join(
-        f'<tr id="{kind}"><td>{kind}</td><td>{status}</td><td>{escape(title)}</td></tr>'
+        f'<tr id="{kind}"><td>{kind}</td><td>{status}{_OR.get(kind, "")}</td><td>{escape(title)}</td></tr>'
         for kind, (status, title) in TABLE.items()
     )
     classes = manifest.classes
