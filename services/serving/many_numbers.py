@@ -12,6 +12,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from services.serving import octets
+
 simdjson: Any = import_module("simdjson") if find_spec("simdjson") else None
 
 Numbers = npt.NDArray[np.float64]
@@ -35,7 +37,7 @@ def rows(body: bytes, width: int) -> Numbers | None:
         numbers, n_lists = _numbers(document.pop("features"), width)
     except _ODD:
         return None
-    whole = not document and n_lists > 1 and body.count(b"[") == n_lists
+    whole = not document and n_lists > 1 and octets.count(body, b"[") == n_lists
     return numbers.reshape(-1, width) if whole else None
 
 
@@ -57,7 +59,7 @@ def tensors(text: bytes) -> dict[str, Any] | None:
             n_lists += n_more
     except _ODD:
         return None
-    return found if text.count(b"[") == n_lists else None
+    return found if octets.count(text, b"[") == n_lists else None
 
 
 def _parsed(text: bytes) -> Any:

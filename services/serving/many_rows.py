@@ -10,6 +10,8 @@ from operator import methodcaller
 
 import orjson
 
+from services.serving import octets
+
 _QUOTES_OF_SHAPE = 2
 
 
@@ -32,11 +34,11 @@ def read(body: bytes, names: Sequence[str], *, max_rows: int) -> list[Mapping[st
     # orjson keeps the last of two values under one name: then there are more quotes than names and strings need.
     kinds = list(map(type, chain.from_iterable(map(methodcaller("values"), rows))))
     n_names = len(kinds) if kind is dict else 0
-    if body.count(b'"') != _QUOTES_OF_SHAPE + 2 * (n_names + kinds.count(str)):
+    if octets.count(body, b'"') != _QUOTES_OF_SHAPE + 2 * (n_names + kinds.count(str)):
         return None
     return rows
 
 
 def most(body: bytes) -> int:
     """As many rows as a body can hold at most, found without reading it: each has a bracket of its own."""
-    return max(1, body.count(b"{") - 1, body.count(b"[") - 1)
+    return max(1, octets.count(body, b"{") - 1, octets.count(body, b"[") - 1)

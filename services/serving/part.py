@@ -17,6 +17,7 @@ from typing import Protocol
 import orjson
 from isal import isal_zlib
 
+from services.serving import octets
 from services.serving.settings import Settings
 
 FORMAT = 1
@@ -232,7 +233,7 @@ def rows_in(body: bytes, n_rows: int) -> list[bytes] | None:
     if body[: max(start, 0)].translate(None, b" \t\r\n") != b'{"instances":':
         return None
     # Rows are flat: with a bracket in a name or a string there are more of them.
-    if not body.count(b"{") == body.count(b"}") == n_rows + 1 or b"\\" in body:
+    if not octets.count(body, b"{") == octets.count(body, b"}") == n_rows + 1 or b"\\" in body:
         return None
     inner = body[start + 1 : body.rindex(b"]")].translate(None, b"\r\n")
     return [text[text.index(b"{") :] + b"}" for text in inner.split(b"}")[:-1]]
