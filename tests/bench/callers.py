@@ -139,6 +139,25 @@ async def waits_to_continue(line: Line, visitor: Visitor) -> None:
     visitor.hold(await line.answer(), at, 1)
 
 
+async def offers_another_protocol(line: Line, visitor: Visitor) -> None:
+    """As Java's client does in its first request."""
+    body, at = visitor.rows(1)
+    await line.send(request(body.content, "Connection: Upgrade, HTTP2-Settings", "Upgrade: h2c", "HTTP2-Settings: AA"))
+    visitor.hold(await line.answer(), at, 1)
+
+
+async def goes_on_after_a_refusal(line: Line, visitor: Visitor) -> None:
+    """A large body to nowhere, answered before it ends; then a right request over the same connection."""
+    refused = request(b"[" * 200_000, path="/nowhere")
+    cut = visitor.chance.choice((300, 70_000))
+    await line.send(refused[:cut])
+    if (status := (await line.answer())[0]) != 404:
+        raise UnexpectedError(f"{status} from nowhere")
+    body, at = visitor.rows(40)
+    await line.send(refused[cut:] + request(body.content))
+    visitor.hold(await line.answer(), at, 40)
+
+
 async def reads(line: Line, visitor: Visitor) -> None:
     """A page or two."""
     for path in visitor.chance.sample(_PAGES, 2):
@@ -183,8 +202,13 @@ async def leaves_before_the_answer(line: Line, visitor: Visitor) -> None:
     """Gone with a reset while the answer is made."""
     await line.send(request(visitor.rows(visitor.chance.choice((1, 200)))[0].content))
     await asyncio.sleep(visitor.chance.choice((0, 0.001)))
-    line.writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-    line.writer.transport.abort()
+    _reset(line)
+
+
+async def leaves_what_it_pipelined(line: Line, visitor: Visitor) -> None:
+    """Gone with a reset while the first of several answers is made."""
+    await line.send(b"".join(request(visitor.rows(count)[0].content) for count in (200, 1, 200)))
+    _reset(line)
 
 
 async def never_ends_its_body(line: Line, visitor: Visitor) -> None:
@@ -195,10 +219,20 @@ async def never_ends_its_body(line: Line, visitor: Visitor) -> None:
         raise UnexpectedError(f"{status} to a body that never ends, not 408")
 
 
+def _reset(line: Line) -> None:
+    line.writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    line.writer.transport.abort()
+
+
 def _renamed(visitor: Visitor, change: Callable[[dict[str, object]], object]) -> bytes:
     row = json.loads(visitor.rows(1)[0].content)
     change(row)
     return request(json.dumps(row).encode())
+
+
+def _nested(visitor: Visitor, depth: int) -> bytes:
+    first = visitor.made.features[0].encode()
+    return request(b'{"%b":%b%b}' % (first, b"[" * depth, b"]" * depth))
 
 
 WRONG: Mapping[str, Callable[[Visitor], bytes]] = {
@@ -207,6 +241,8 @@ WRONG: Mapping[str, Callable[[Visitor], bytes]] = {
     "NaN": lambda v: request(v.rows(1)[0].content.replace(b":", b":NaN,", 1)[:40]),
     "no UTF-8": lambda v: request(b'{"\xff\xfe": 1}'),
     "deep nesting": lambda v: request(b"[" * 5000),
+    "a value as deep as can be read": lambda v: _nested(v, v.chance.randint(900, 1_000)),
+    "a trailer without an end": lambda v: request(b"0\r\nX: " + b"x" * 90_000, "Transfer-Encoding: chunked"),
     "a number": lambda v: request(b"7"),
     "an unknown feature": lambda v: _renamed(v, lambda row: row.update(surplus=1)),
     "a missing feature": lambda v: _renamed(v, lambda row: row.pop(v.made.features[0])),
@@ -224,6 +260,7 @@ WRONG: Mapping[str, Callable[[Visitor], bytes]] = {
 VISITS: Sequence[tuple[Visit, int]] = (
     (keeps_asking, 40), (pipelines, 8), (chunks, 8), (waits_to_continue, 3), (reads, 4), (asks_wrongly, 20),
     (says_no_more, 4), (leaves_in_the_head, 4), (leaves_in_the_body, 4), (leaves_before_the_answer, 8),
+    (offers_another_protocol, 3), (goes_on_after_a_refusal, 3), (leaves_what_it_pipelined, 4),
 )  # fmt: skip
 
 
