@@ -21,6 +21,7 @@ from services import body
 from services.problems import Problem, encode, warnings
 from services.replayed import is_replayed
 from services.serving import docs, explain_route, feedback_route, refusals, schema, several
+from services.serving.all_or_none import agreed
 from services.serving.answer import Answer, answer
 from services.serving.capture import Capture
 from services.serving.edge import Edge
@@ -68,6 +69,7 @@ def create(
         limits = served.bundle.manifest.serving
         raw = await body.read(request, max_bytes=limits.max_body_bytes, seconds=state.settings.body_seconds)
         answered = await answer(served, raw, state.rows)
+        await agreed(request)
         request_id = request.state.request_id
         if not is_replayed(request_id):
             state.metrics.rows.inc(len(answered.rows))

@@ -13,14 +13,21 @@ class Deadline:
     at the clock are all that a request costs which is in time.
     """
 
-    def __init__(self, receive: Receive, seconds: float, missed: Callable[[], None]) -> None:
+    def __init__(
+        self, receive: Receive, seconds: float, missed: Callable[[], None], *, since: float | None = None
+    ) -> None:
+        """Begins.
+
+        Args:
+            since: the loop's time when the body was there, where somebody else received it.
+        """
         self._receive = receive
         self._seconds = seconds
         self._missed = missed
         self._loop = asyncio.get_running_loop()
-        self._since = self._loop.time()
+        self._since = self._loop.time() if since is None else since
         self._waits = False
-        self._whole = False
+        self._whole = since is not None
         self._timer = self._loop.call_at(self._since + seconds, self._due)
 
     async def receive(self) -> Message:

@@ -68,7 +68,8 @@ class Edge:
             self._end(reply.request_id, Outcome.FAILED)
             await self._refuse_late(receive, reply)
             return
-        deadline = Deadline(receive, self._state.settings.request_seconds, missed)
+        seconds, since = self._state.settings.request_seconds, scope["state"].get("since")  # of `router`
+        deadline = Deadline(receive, seconds, missed, since=since)
         try:
             await self._answer(scope, deadline.receive, reply)
         except asyncio.CancelledError:

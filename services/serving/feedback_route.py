@@ -2,6 +2,7 @@
 
 import asyncio
 from collections import Counter
+from functools import partial
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -12,7 +13,7 @@ from services.problems import Fault, Kind, Problem, encode
 from services.serving.feedback import Feedback
 from services.serving.metrics import FeedbackOutcome
 from services.serving.state import State
-from services.serving.truths import Truth, truths_of
+from services.serving.truths import Truth, nowhere_else, truths_of
 
 # Some 50 truths, that take half a millisecond to read; more would hold up predictions.
 INLINE_BYTES = 4096
@@ -54,8 +55,10 @@ async def _take(request: Request, state: State, feedback: Feedback | None) -> tu
         fault = Fault("server", "no capture log", "keeps truth in its capture log", "set MAINLINE_CAPTURE_URI")
         raise Problem(Kind.FEEDBACK_OFF, "This server has no capture log: nobody would read it.", [fault])
     raw = await body.read(request, max_bytes=manifest.serving.max_body_bytes, seconds=state.settings.body_seconds)
-    if len(raw) <= INLINE_BYTES:
-        truths = truths_of(body.parse(raw), manifest)
-    else:
-        truths = await asyncio.to_thread(lambda: truths_of(body.parse(raw), manifest))
+    elsewhere = partial(state.places.elsewhere, state.name) if state.places is not None else nowhere_else
+
+    def truths_in() -> list[Truth]:
+        return truths_of(body.parse(raw), manifest, elsewhere)
+
+    truths = truths_in() if len(raw) <= INLINE_BYTES else await asyncio.to_thread(truths_in)
     return truths, feedback.take(truths)

@@ -1,27 +1,26 @@
 """Rows posted to /predict, given to the model that the value of one of their fields names. Part of `several`.
 
 Each model is asked as if its rows had come to it alone: it counts, limits, captures and refuses them as ever. Where one
-model answers all rows, its answer is the answer. Rows of several are split, and their predictions put back into order;
-`routed` then says of each which model answered it, and as which row of that model, which is where feedback about it is
-told (`/models/<m>/feedback`). All are answered or none: a refusal by one model is the answer, with the caller's rows.
+model answers all rows, its answer is the answer. Rows of several are split, and their predictions put back into order
+(`asking`); `routed` then says of each which model answered it, under which request id and as which row, which is where
+feedback about it is told: at `/models/<m>/feedback` (`places`).
 
 The field itself is left out for a model that does not know it. A body that is no named rows is the main model's.
 """
 
 import asyncio
 import json
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping
 
 from starlette.requests import ClientDisconnect, Request
-from starlette.responses import Response
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from models.declaration import did_you_mean
 from services import body
-from services.problems import Fault, Kind, Problem, encode
+from services.problems import Fault, Kind, Problem
 from services.serving import refusals
 from services.serving.answer import INLINE_BYTES
+from services.serving.asking import Part, ask, ask_each, named, together
 from services.serving.beside import ByField
 from services.serving.edge import Edge, request_id_of
 from services.serving.metrics import Outcome
@@ -29,19 +28,6 @@ from services.serving.reply import Reply
 from services.serving.state import State
 
 Row = dict[str, object]
-
-
-@dataclass(frozen=True)
-class Part:
-    """What one model is asked.
-
-    Attributes:
-        rows: places in the request of the rows that it has, in order.
-    """
-
-    model: str
-    rows: Sequence[int]
-    body: bytes
 
 
 class Router:
@@ -61,10 +47,7 @@ class Router:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         state = self._state
         request_id = request_id_of(scope)
-        scope = {
-            **scope,
-            "headers": [*_without(scope["headers"], b"x-request-id"), (b"x-request-id", request_id.encode())],
-        }
+        scope = named(scope, request_id)
         limits = [each.served.bundle.manifest.serving for each in state.everyone if each.served is not None]
         if not limits:
             await self._apps[state.name](scope, receive, send)  # says that nothing is ready
@@ -72,6 +55,8 @@ class Router:
         most = max(limit.max_body_bytes for limit in limits)
         try:
             raw = await body.read(Request(scope, receive), max_bytes=most, seconds=state.settings.body_seconds)
+            # One deadline for whatever is to be done, of however many models.
+            scope["state"] = {**scope.get("state", {}), "since": asyncio.get_running_loop().time()}
             inline = len(raw) <= INLINE_BYTES
             parts = self._parts(raw) if inline else await asyncio.to_thread(self._parts, raw)
         except ClientDisconnect:
@@ -79,10 +64,14 @@ class Router:
         except Problem as problem:
             await Edge(_Refusing(problem), state)(scope, receive, send)
         else:
+            if state.places is not None:
+                state.places.remember(request_id, {part.model: part.rows for part in parts})
             if len(parts) == 1:
-                await self._ask(parts[0], scope, receive, send)
-            else:
-                await self._ask_each(parts, scope, receive, Reply(scope, send, request_id, state))
+                await ask(parts[0], self._apps[parts[0].model], scope, receive, send)
+                return
+            answers = await ask_each(parts, self._apps, scope, receive, request_id)
+            response = together(parts, answers, request_id, state.settings)
+            await response(scope, receive, Reply(scope, send, request_id, state).send)
 
     def _parts(self, raw: bytes) -> list[Part]:
         """What is to be asked of whom, in the order in which the models first come.
@@ -136,58 +125,6 @@ class Router:
             return row
         return {name: value for name, value in row.items() if name != self._by.field}
 
-    async def _ask(self, part: Part, scope: Scope, receive: Receive, send: Send) -> None:
-        """Has one model answer."""
-        length = str(len(part.body)).encode()
-        kept = _without(scope["headers"], b"content-length", b"transfer-encoding")
-        inner = {**scope, "headers": [*kept, (b"content-length", length)], "state": {**scope.get("state", {})}}
-        await self._apps[part.model](inner, _again(part.body, receive), send)
-
-    async def _ask_each(self, parts: Sequence[Part], scope: Scope, receive: Receive, reply: Reply) -> None:
-        """Has several models answer, one after another, and puts together what they say."""
-        documents = []
-        for part in parts:
-            taken = _Taken()
-            await self._ask(part, scope, receive, taken.send)
-            if taken.status == 0:  # the caller has gone
-                return
-            document = json.loads(taken.body)
-            for told in (*document.get("errors", ()), *document.get("warnings", ())):
-                if "row" in told:
-                    told["row"] = part.rows[told["row"]]
-            if taken.status != 200:
-                headers = dict(_without(taken.headers, b"content-length"))
-                kept = {name.decode("latin-1"): value.decode("latin-1") for name, value in headers.items()}
-                await Response(encode(document), taken.status, kept)(scope, receive, reply.send)
-                return
-            documents.append(document)
-        answer = Response(encode(self._together(parts, documents)), media_type="application/json")
-        await answer(scope, receive, reply.send)
-
-    def _together(self, parts: Sequence[Part], documents: Sequence[dict[str, list[object]]]) -> dict[str, object]:
-        n_rows = sum(len(part.rows) for part in parts)
-        predictions: list[object] = [None] * n_rows
-        routed: list[object] = [None] * n_rows
-        for part, document in zip(parts, documents, strict=True):
-            for own, (index, prediction) in enumerate(zip(part.rows, document["predictions"], strict=True)):
-                predictions[index] = prediction
-                routed[index] = {"model": part.model, "row": own}
-        identities = {part.model: document for part, document in zip(parts, documents, strict=True)}
-        settings = self._state.settings
-        return {
-            "model": settings.model,
-            "version": settings.version,
-            "digest": settings.digest,
-            "request_id": documents[0]["request_id"],
-            "predictions": predictions,
-            "warnings": [warning for document in documents for warning in document["warnings"]],
-            "routed": routed,
-            "models": {
-                model: {"version": document["version"], "digest": document["digest"]}
-                for model, document in identities.items()
-            },
-        }
-
 
 class _Refusing:
     """An application that refuses."""
@@ -198,35 +135,6 @@ class _Refusing:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         answer = await refusals.on_problem(Request(scope), self._problem)
         await answer(scope, receive, send)
-
-
-class _Taken:
-    """An answer that is kept."""
-
-    def __init__(self) -> None:
-        self.status = 0
-        self.headers: list[tuple[bytes, bytes]] = []
-        self.body = b""
-
-    async def send(self, message: Message) -> None:
-        if message["type"] == "http.response.start":
-            self.status, self.headers = message["status"], list(message["headers"])
-        else:
-            self.body += message.get("body", b"")
-
-
-def _again(raw: bytes, receive: Receive) -> Receive:
-    """What a body is received from that was read before."""
-    given = False
-
-    async def receive_again() -> Message:
-        nonlocal given
-        if given:
-            return await receive()  # the caller went away, at most
-        given = True
-        return {"type": "http.request", "body": raw, "more_body": False}
-
-    return receive_again
 
 
 def _rows(document: object) -> list[Row] | None:
@@ -243,7 +151,3 @@ def _rows(document: object) -> list[Row] | None:
 def _dumps(document: object) -> bytes:
     # A number beyond the range of doubles has become Infinity here, and is refused as that.
     return json.dumps(document, separators=(",", ":")).encode("ascii")
-
-
-def _without(headers: Sequence[tuple[bytes, bytes]], *names: bytes) -> list[tuple[bytes, bytes]]:
-    return [(name, value) for name, value in headers if name.lower() not in names]

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from services.problems import Fault, Kind, Problem
 from services.serving.loader import Served
 from services.serving.metrics import Metrics
+from services.serving.places import Places
 from services.serving.room import Room
 from services.serving.settings import Settings
 
@@ -23,6 +24,7 @@ class State:
         memory_bytes: what it takes, where that was measured.
         beside: of the other models of this server, in the main one's state; the latter speaks for all.
         rows: how many rows may wait or be computed off the event loop, of all models together.
+        places: where rows were answered, of all models together; None where none are routed or no feedback is taken.
     """
 
     settings: Settings
@@ -35,9 +37,13 @@ class State:
     memory_bytes: int | None = None
     beside: tuple["State", ...] = ()
     rows: Room = field(init=False)
+    places: Places | None = None
 
     def __post_init__(self) -> None:
-        self.rows = Room(self.settings.queue_rows)
+        settings = self.settings
+        self.rows = Room(settings.queue_rows)
+        if settings.route is not None and settings.capture_uri:
+            self.places = Places([self.name, *(pin.model for pin in settings.beside)])
         self.metrics.in_flight.set_function(lambda: self.in_flight)
 
     @property
@@ -52,7 +58,7 @@ class State:
 
     def add(self, other: "State") -> None:
         """Has another model stand beside this one."""
-        other.rows = self.rows
+        other.rows, other.places = self.rows, self.places
         self.beside += (other,)
 
     def model(self) -> Served:

@@ -2,7 +2,7 @@
 
 import difflib
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, NoReturn
 
@@ -13,6 +13,7 @@ SHAPES = (
     'one truth as {"request_id": "...", "truth": ...}, with "row" where the request had several rows, '
     'or many as {"feedback": [truth, ...]}'
 )
+Elsewhere = Callable[[str, int | None], tuple[str, str] | None]
 _NAMES = ("request_id", "row", "truth")
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._:-]{1,128}")  # what an answer's header can carry
 _MAX_TRUTH = 3.4e38  # float32, and what the log's reader takes
@@ -35,8 +36,15 @@ class Truth:
     value: float
 
 
-def truths_of(document: object, manifest: Manifest) -> list[Truth]:
+def nowhere_else(request_id: str, row: int | None) -> None:
+    """What is known of rows that other models answered, where none do."""
+
+
+def truths_of(document: object, manifest: Manifest, elsewhere: Elsewhere = nowhere_else) -> list[Truth]:
     """The truths that a document states, in either of two shapes.
+
+    Args:
+        elsewhere: gives the rule and the remedy, where a row is known to be another model's.
 
     Raises:
         Problem: another shape, none or too many, or with all that is wrong with any of them: then none is taken.
@@ -48,7 +56,7 @@ def truths_of(document: object, manifest: Manifest) -> list[Truth]:
     faults: list[Fault] = []
     truths = []
     for index, item in enumerate(items):
-        truths.append(_truth(item, index if many else None, manifest, faults))
+        truths.append(_truth(item, index if many else None, manifest, elsewhere, faults))
         if len(faults) >= _MAX_FAULTS:  # enough to see the pattern; finding what each may have meant takes time
             break
     if faults:
@@ -71,7 +79,7 @@ def _items(document: Mapping[str, object], most: int) -> list[object]:
     return items
 
 
-def _truth(item: object, index: int | None, manifest: Manifest, faults: list[Fault]) -> Truth:
+def _truth(item: object, index: int | None, manifest: Manifest, elsewhere: Elsewhere, faults: list[Fault]) -> Truth:
     """The truth; what is wrong with it is added to `faults`, and the truth then means nothing."""
     if not isinstance(item, dict):
         example = '{"request_id": "...", "truth": ...}'
@@ -81,10 +89,15 @@ def _truth(item: object, index: int | None, manifest: Manifest, faults: list[Fau
     row: Any = item.get("row")
     told: Any = item.get("truth")
     told_of = _class_fault if manifest.classes else _number_fault
-    wrong = [*_strangers(item, index), _id_fault(request_id, index), told_of(told, index, manifest)]
+    placed = [_id_fault(request_id, index)]
     if "row" in item:
-        wrong.append(_row_fault(row, index, manifest.serving.max_rows))
-    found = [fault for fault in wrong if fault is not None]
+        placed.append(_row_fault(row, index, manifest.serving.max_rows))
+    place = None if any(placed) else elsewhere(request_id, row)
+    if place is not None:  # its truth is not of this model's kind either
+        placed.append(Fault("request_id", request_id, *place, index))
+    else:
+        placed.insert(1, told_of(told, index, manifest))
+    found = [fault for fault in (*_strangers(item, index), *placed) if fault is not None]
     faults += found
     if found:
         return Truth("", None, 0.0, 0.0)

@@ -11,6 +11,7 @@ import pytest
 from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from services.serving.deadline import Deadline
 from services.serving.edge import Edge
 from services.serving.metrics import Outcome
 from services.serving.state import State
@@ -217,3 +218,23 @@ def test_request_that_is_cancelled_from_outside_is_no_failure(state: State) -> N
 
     asyncio.run(run())
     assert _counts(state) == {"abandoned": 1}
+
+
+async def late(since: float) -> bool:
+    """Whether an application of no time is late, whose body somebody else received at the loop's time `since`."""
+    missed = asyncio.Event()
+
+    async def receive() -> Message:
+        return BODY
+
+    loop = asyncio.get_running_loop()
+    deadline = Deadline(receive, 60.0, missed.set, since=loop.time() + since)
+    await deadline.receive()
+    await asyncio.sleep(0.01)
+    deadline.stop()
+    return missed.is_set()
+
+
+@pytest.mark.parametrize(("since", "wanted"), [(-60.5, True), (-1.0, False)])
+def test_time_runs_from_when_somebody_else_had_the_body(since: float, wanted: bool) -> None:
+    assert asyncio.run(late(since)) is wanted

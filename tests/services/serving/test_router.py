@@ -1,9 +1,7 @@
 """Rows to /predict that another model answers, by the value of a field."""
 
-import gzip
 import json
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import httpx2
@@ -68,29 +66,13 @@ def test_an_answer_of_several_models_says_whose_each_prediction_is(two: Two, reg
         "flat": {"version": "7", "digest": flat.digest},
         "house": {"version": "7", "digest": regression.digest},
     }
-    assert [(told["model"], told["row"]) for told in document["routed"]] == [
-        ("flat", 0),
-        ("house", 0),
-        ("flat", 1),
-        ("house", 1),
+    assert [(told["model"], told["request_id"], told["row"]) for told in document["routed"]] == [
+        ("flat", "mine.flat", 0),
+        ("house", "mine.house", 0),
+        ("flat", "mine.flat", 1),
+        ("house", "mine.house", 1),
     ]
     assert [(warning["row"], warning["feature"]) for warning in document["warnings"]] == [(1, "age")]
-
-
-def test_feedback_finds_a_routed_row_where_the_answer_says(regression: Made, flat: Made, tmp_path: Path) -> None:
-    two = serve(pinned(regression, flat, route=BY_KIND), tmp_path)
-    routed = ask(two.client, {"instances": [DETACHED, ATTIC, ATTIC]}).json()["routed"][2]
-    truth = {"request_id": "mine", "row": routed["row"], "truth": "dear"}
-    told = two.client.post(f"/models/{routed['model']}/feedback", json=truth).json()["feedback"]
-    assert told[0]["outcome"] == "known"
-    assert two.flat.capture is not None
-    two.flat.capture.close()
-    (part,) = tmp_path.glob("model=flat/version=7/hash=local/hour=*/*.jsonl.gz")
-    lines = [json.loads(line) for line in gzip.decompress(part.read_bytes()).splitlines()][1:]
-    assert [(line["request_id"], line["row"], line["features"]) for line in lines] == [
-        ("mine", 0, FLAT_ROW),
-        ("mine", 1, FLAT_ROW),
-    ]
 
 
 @pytest.mark.parametrize("value", ["attics", "", None, 3, ["attic"], {"attic": 1}])
@@ -107,6 +89,7 @@ def test_an_unknown_value_is_refused_with_the_known_ones(two: Two, value: object
 def test_a_refusal_by_one_model_names_the_callers_rows(two: Two) -> None:
     answer = ask(two.client, {"instances": [DETACHED, ATTIC, DETACHED, ATTIC | {"floor": 91}]})
     assert (answer.status_code, answer.headers["content-type"]) == (422, "application/problem+json")
+    assert (answer.headers["x-request-id"], answer.json()["request_id"]) == ("mine", "mine")
     assert [(error["row"], error["feature"]) for error in answer.json()["errors"]] == [(3, "floor")]
 
 
