@@ -2,8 +2,9 @@
 
 `python -m pipelines.beside --env production --main property --model iris` copies the release of
 kustomize/overlays/production/iris into kustomize/overlays/production/property/release-iris.yaml, every value but the
-object's name. The overlay names that file among its resources and models/iris/beside among its components, once. A
-merge deploys it: the pods of `property` get another template, and go through their gates. A revert rolls back.
+object's name. That overlay's kustomization.yaml must then list, once for all releases of the model, `release-iris.yaml`
+among its resources and the component `../../../../models/iris/beside` among its components. A merge deploys it: the
+pods of `property` get another template, and go through their gates. A revert rolls back.
 """
 
 import argparse
@@ -46,7 +47,7 @@ def put_beside(root: Path, environment: str, main: str, model: str) -> Path:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Writes the file and says where. Exit 2: no such overlay; 3: nothing is released there."""
-    parser = argparse.ArgumentParser(prog="python -m pipelines.beside", description="Release a model beside another.")
+    parser = argparse.ArgumentParser(prog="python -m pipelines.beside", description=__doc__)
     parser.add_argument("--env", required=True, help="staging or production")
     parser.add_argument("--main", required=True, help="the model whose pods serve it")
     parser.add_argument("--model", required=True, help="the model that is to stand beside it")

@@ -155,6 +155,17 @@ def test_what_cannot_stand_beside_is_refused(
     assert said in capsys.readouterr().err
 
 
+def test_the_command_says_what_the_overlay_must_list(several: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """The lines are those by which this file's overlays are built."""
+    with pytest.raises(SystemExit, match="0"):
+        main(["--help"])
+    told = " ".join(capsys.readouterr().out.split())
+    overlay = (several / "kustomize/overlays/production/property/kustomization.yaml").read_text(encoding="utf-8")
+    for line in (f"{beside_name('iris')}.yaml", "../../../../models/iris/beside"):
+        assert f"  - {line}\n" in overlay
+        assert f"`{line}`" in told
+
+
 def test_the_command_says_what_it_wrote(
     scratch: Path, release_of: ReleaseOf, capsys: pytest.CaptureFixture[str]
 ) -> None:
