@@ -20,7 +20,7 @@ from starlette.routing import Route
 from services import body
 from services.problems import Problem, encode, warnings
 from services.replayed import is_replayed
-from services.serving import docs, explain_route, feedback_route, refusals, schema, several
+from services.serving import docs, explain_route, feedback_route, refusals, schema, schema_routed, several
 from services.serving.all_or_none import agreed
 from services.serving.answer import Answer, answer
 from services.serving.capture import Capture
@@ -51,6 +51,7 @@ def create(
     """
     version = state.settings.version
     identity = {"model": state.settings.model, "version": version, "digest": state.settings.digest}
+    route = state.settings.route
 
     async def healthz(request: Request) -> Response:
         return _json({"status": "alive"})
@@ -87,10 +88,16 @@ def create(
         return Response(found, headers={"Content-Type": CONTENT_TYPE_LATEST})
 
     async def openapi(request: Request) -> Response:
-        return _json(schema.openapi(state.model().bundle, version=version))
+        at = request.scope.get("root_path", "")
+        document = schema.openapi(state.model().bundle, version=version, at=at)
+        if route is not None and not at:
+            standing = {each.name: each.served.bundle for each in state.everyone if each.served is not None}
+            document = schema_routed.routed(document, route, standing)
+        return _json(document)
 
     async def documentation(request: Request) -> Response:
-        return HTMLResponse(docs.page(state.model().bundle, version=version))
+        at = request.scope.get("root_path", "")
+        return HTMLResponse(docs.page(state.model().bundle, version=version, at=at, by=None if at else route))
 
     app = Starlette(
         routes=[

@@ -6,8 +6,10 @@ from html import escape
 from models.bundle import Bundle
 from models.feature import Feature
 from services.problems import TABLE, Kind
+from services.serving.beside import ByField
 from services.serving.explain import MAX_ROWS, SECONDS
 from services.serving.schema import bound, example
+from services.serving.schema_routed import FEEDBACK
 from services.serving.v2 import described
 
 _STYLE = """
@@ -28,8 +30,13 @@ document.getElementById("send").addEventListener("click", async () => {
 _OR = {Kind.NO_FINITE_ANSWER: ", or 500"}
 
 
-def page(bundle: Bundle, *, version: str) -> str:
-    """The page as HTML."""
+def page(bundle: Bundle, *, version: str, at: str = "", by: ByField | None = None) -> str:
+    """The page as HTML.
+
+    Args:
+        at: path below which the model has its routes, where that is not the server's root.
+        by: which rows to /predict other models answer, if any.
+    """
     manifest = bundle.manifest
     name = f"{manifest.model}, version {version}"
     row = json.dumps(example(bundle), indent=2)
@@ -48,21 +55,22 @@ def page(bundle: Bundle, *, version: str) -> str:
 <p>A {manifest.task}. Bundle <code style="overflow-wrap:anywhere">{bundle.digest}</code>.
 See <a href="metadata">metadata</a>, <a href="metrics">metrics</a>, <a href="openapi.json">OpenAPI</a>.</p>
 <h2>Predict</h2>
-<p><code>POST /predict</code> takes one row as below, many as <code>{{"instances": [row, ...]}}</code>, or positional
-values in the order of the table as <code>{{"features": [value, ...]}}</code>: at most {manifest.serving.max_rows} rows
-and {manifest.serving.max_body_bytes} bytes.</p>
+<p><code>POST {at}/predict</code> takes one row as below, many as <code>{{"instances": [row, ...]}}</code>, or
+positional values in the order of the table as <code>{{"features": [value, ...]}}</code>: at most
+{manifest.serving.max_rows} rows and {manifest.serving.max_body_bytes} bytes.</p>
+{"" if by is None else _route(by, manifest.model)}
 <textarea id="body" rows="12" aria-label="body of the request">{escape(row)}</textarea>
 <p><button id="send">Send</button></p><pre id="answer" aria-live="polite">The answer appears here.</pre>
 <h2>Explain</h2>
-<p><code>POST /explain</code> takes the same bodies, of at most {min(MAX_ROWS, manifest.serving.max_rows)} rows, and
+<p><code>POST {at}/explain</code> takes the same bodies, of at most {min(MAX_ROWS, manifest.serving.max_rows)} rows, and
 tells what each feature contributed to the answer{of}: Shapley values against rows of the training data, which add up to
 the answer minus the mean answer to those rows. It takes up to {SECONDS:g} s.</p>
 <h2>Feedback</h2>
-<p><code>POST /feedback</code> takes what became true of a row, as
+<p><code>POST {at}/feedback</code> takes what became true of a row, as
 <code>{{"request_id": "...", "truth": {truth}}}</code> with <code>"row"</code> where the request had several, or many as
 <code>{{"feedback": [truth, ...]}}</code>. Each is said to be <code>known</code> or <code>unknown</code> to the pod that
 was asked, which is not always the one that answered, <code>repeated</code>, or <code>corrected</code>: the last word on
-a row counts.</p>
+a row counts.{"" if by is None else f" {escape(FEEDBACK)}"}</p>
 <h2>Open Inference Protocol</h2>
 <p>Clients of the protocol's version 2 (REST; JSON and binary tensors) find the model at
 <a href="v2/models/{manifest.model}"><code>/v2/models/{manifest.model}</code></a>.
@@ -74,6 +82,16 @@ a row counts.</p>
 name feature, value, rule and remedy.</p>
 <div class="scroll"><table><tbody>{problems}</tbody></table></div>
 <script>{_SCRIPT}</script></body></html>"""
+
+
+def _route(by: ByField, main: str) -> str:
+    """Which model answers which rows, each with its page."""
+    values = ", ".join(
+        f'<code>{escape(json.dumps(value))}</code> (<a href="models/{model}/docs">{model}</a>)'
+        for value, model in by.models.items()
+    )
+    return f"""<p>Rows may name a model by <code>{escape(by.field)}</code>: {values}; {main} answers those without it.
+Where several models answer a request, <code>routed</code> says of each prediction whose it is.</p>"""
 
 
 def _feature(feature: Feature) -> str:

@@ -21,8 +21,13 @@ def example(bundle: Bundle) -> dict[str, object]:
     return {feature.name: bundle.golden.rows[0][feature.name] for feature in bundle.features}
 
 
-def openapi(bundle: Bundle, *, version: str) -> Document:
-    """OpenAPI 3.1 of the routes, with the model's features as the schema of a row."""
+def openapi(bundle: Bundle, *, version: str, at: str = "") -> Document:
+    """OpenAPI 3.1 of the routes, with the model's features as the schema of a row.
+
+    Args:
+        at: path below which the model has its routes, where that is not the server's root.
+    """
+    own: Document = {"servers": [{"url": at}]} if at else {}
     return {
         "openapi": "3.1.0",
         "info": {
@@ -30,12 +35,25 @@ def openapi(bundle: Bundle, *, version: str) -> Document:
             "version": version,
             "description": f"A {bundle.manifest.task}, served from the bundle {bundle.digest}.",
         },
-        "paths": _paths(bundle) | described.paths(bundle, version=version),
+        **own,
+        "paths": _paths(bundle, probed=not at) | described.paths(bundle, version=version),
         "components": {"schemas": _schemas(bundle) | described.schemas(bundle)},
     }
 
 
-def _paths(bundle: Bundle) -> Document:
+def row_schema(bundle: Bundle) -> Document:
+    """JSON Schema of a named row."""
+    return {
+        "type": "object",
+        "properties": {feature.name: feature_schema(feature) for feature in bundle.features},
+        "required": [feature.name for feature in bundle.features],
+        "additionalProperties": False,
+        "examples": [example(bundle)],
+    }
+
+
+def _paths(bundle: Bundle, *, probed: bool) -> Document:
+    """The operations by path; probes are the process's, not a model's."""
     limits = bundle.manifest.serving
     row = example(bundle)
     refusals = {
@@ -66,16 +84,20 @@ def _paths(bundle: Bundle) -> Document:
         },
         "responses": {"200": answer("One prediction a row", "Predictions"), **refusals},
     }
-    simple = {
+    probes = {
         "/healthz": "Whether the process lives",
         "/ready": "Whether traffic may come: verified, not draining, and the graph has just answered",
+    }
+    simple = {
+        **(probes if probed else {}),
         "/metadata": "The model, its features and its lineage",
         "/metrics": "Metrics in Prometheus' text format",
     }
     described: Document = {
         path: {"get": {"summary": text, "responses": {"200": {"description": text}}}} for path, text in simple.items()
     }
-    described["/ready"]["get"]["responses"]["503"] = answer("Not ready, with the reason", "Problem", MEDIA_TYPE)
+    if probed:
+        described["/ready"]["get"]["responses"]["503"] = answer("Not ready, with the reason", "Problem", MEDIA_TYPE)
     posted = {
         "/predict": predict,
         "/explain": schema_explain.operation(bundle, rows, refusals),
@@ -86,20 +108,13 @@ def _paths(bundle: Bundle) -> Document:
 
 def _schemas(bundle: Bundle) -> Document:
     limits, features = bundle.manifest.serving, bundle.features
-    row = {
-        "type": "object",
-        "properties": {feature.name: feature_schema(feature) for feature in features},
-        "required": [feature.name for feature in features],
-        "additionalProperties": False,
-        "examples": [example(bundle)],
-    }
     return {
-        "Row": row,
+        "Row": row_schema(bundle),
         "Rows": record({"instances": list_of(ref("Row"), limits.max_rows)}),
         "Positional": record(
             {"features": {"type": "array", "description": f"One row, or rows: {', '.join(f.name for f in features)}"}}
         ),
-        "Prediction": _prediction(bundle),
+        "Prediction": prediction(bundle),
         "Predictions": record(
             {
                 **IDENTITY,
@@ -134,7 +149,8 @@ def _schemas(bundle: Bundle) -> Document:
     }
 
 
-def _prediction(bundle: Bundle) -> Document:
+def prediction(bundle: Bundle) -> Document:
+    """JSON Schema of the answer to a row."""
     if bundle.manifest.task == "classification":
         classes = list(bundle.manifest.classes)
         return record({"prediction": {"enum": classes}, "probabilities": record(dict.fromkeys(classes, NUMBER))})

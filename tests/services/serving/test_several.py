@@ -64,8 +64,6 @@ ASKED: dict[str, tuple[str, str, Any]] = {
     "no explanation": ("POST", "/explain", FLAT_ROW),
     "feedback": ("POST", "/feedback", {"request_id": "a", "truth": "dear"}),
     "metadata": ("GET", "/metadata", None),
-    "its description": ("GET", "/openapi.json", None),
-    "its page": ("GET", "/docs", None),
     "the protocol's metadata": ("GET", "/v2/models/flat", None),
     "the protocol's readiness": ("GET", "/v2/models/flat/ready", None),
     "the protocol's refusal": ("POST", "/v2/models/flat/infer", {}),
@@ -84,6 +82,25 @@ def test_a_model_answers_as_if_it_were_alone(two: Two, flat: Made, method: str, 
         assert (got.status_code, got.headers["mainline-digest"]) == (wanted.status_code, flat.digest)
         assert got.text.replace(f"/models/flat{path}", path) == wanted.text
         assert {*got.headers.items()} - {*wanted.headers.items()} <= {("content-length", str(len(got.content)))}
+
+
+def test_a_models_description_has_its_own_address_and_what_is_there(two: Two, flat: Made) -> None:
+    """So that a client made of it asks this model, and not the main one."""
+    alone = TestClient(create(loaded_state(flat)))
+    wanted, told = alone.get("/openapi.json").json(), two.client.get("/models/flat/openapi.json").json()
+    assert told.pop("servers") == [{"url": "/models/flat"}]
+    del wanted["paths"]["/healthz"], wanted["paths"]["/ready"]
+    assert told == wanted
+    for path, operations in told["paths"].items():
+        for method in operations:
+            assert two.client.request(method, f"/models/flat{path}").status_code not in (404, 405), path
+
+
+def test_a_models_page_names_its_own_address(two: Two, flat: Made) -> None:
+    alone = TestClient(create(loaded_state(flat))).get("/docs").text
+    for route in ("predict", "explain", "feedback"):
+        alone = alone.replace(f"POST /{route}<", f"POST /models/flat/{route}<")
+    assert two.client.get("/models/flat/docs").text == alone
 
 
 def test_paths_that_name_no_model_are_the_main_ones(two: Two, regression: Made) -> None:
