@@ -30,7 +30,7 @@ class Outcome(StrEnum):
     REFUSED = "refused"  # 4xx: the caller's to mend
     UNAVAILABLE = "unavailable"  # 503: not ready yet
     FAILED = "failed"  # any other 5xx, or no answer before the deadline: ours to mend
-    ABANDONED = "abandoned"  # the caller went away
+    ABANDONED = "abandoned"  # the caller went away, or another model refused its part of the request
 
 
 class FeedbackOutcome(StrEnum):
