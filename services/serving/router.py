@@ -150,4 +150,7 @@ def _rows(document: object) -> list[Row] | None:
 
 def _dumps(document: object) -> bytes:
     # A number beyond the range of doubles has become Infinity here, and is refused as that.
-    return json.dumps(document, separators=(",", ":")).encode("ascii")
+    try:
+        return json.dumps(document, separators=(",", ":"), ensure_ascii=False).encode()  # no longer than it came
+    except UnicodeEncodeError:  # half a character, which only its escape can tell
+        return json.dumps(document, separators=(",", ":")).encode("ascii")

@@ -75,6 +75,14 @@ def test_an_answer_of_several_models_says_whose_each_prediction_is(two: Two, reg
     assert [(warning["row"], warning["feature"]) for warning in document["warnings"]] == [(1, "age")]
 
 
+@pytest.mark.parametrize("text", ["\u00e9" * 8_000, "\ud800"], ids=["long", "half a character"])
+def test_a_text_reaches_its_model_as_long_as_it_came(two: Two, text: str) -> None:
+    body = json.dumps(DETACHED | {"street": text}, ensure_ascii=text == "\ud800").encode()
+    answer = two.client.post("/predict", content=body, headers={"Content-Type": "application/json"})
+    assert answer.status_code == 200, answer.text
+    assert [warning["feature"] for warning in answer.json()["warnings"]] == ["street"]
+
+
 @pytest.mark.parametrize("value", ["attics", "", None, 3, ["attic"], {"attic": 1}])
 def test_an_unknown_value_is_refused_with_the_known_ones(two: Two, value: object) -> None:
     answer = ask(two.client, {"instances": [ATTIC, FLAT_ROW | {"kind": value}]})
