@@ -54,9 +54,14 @@ class Summary:
         return ", ".join(parts)
 
 
-def summarise(plan: Plan, output: Place, order: Order) -> Summary:
-    """Read the receipts, write `_summary.json` in place of a former one."""
-    receipts = {name: _held(output, name, order) for name in plan.names}
+def summarise(plan: Plan, source: Place, output: Place, order: Order, *, failed: bool) -> Summary:
+    """Read the receipts, write `_summary.json` in place of a former one.
+
+    Args:
+        failed: whether some worker did not come to its end. What it had is done only where the file still holds the
+            bytes that its receipt tells of: nobody has compared them in this run.
+    """
+    receipts = {name: _held(source if failed else None, output, name, order) for name in plan.names}
     had = [receipt for receipt in receipts.values() if receipt is not None]
     began = datetime.fromisoformat(plan.started)
     made = [receipt for receipt in had if datetime.fromisoformat(receipt.finished) >= began]
@@ -84,18 +89,33 @@ def summarise(plan: Plan, output: Place, order: Order) -> Summary:
     return summary
 
 
-def refuse_missing(missing: Sequence[str]) -> None:
-    """Nothing, where every file is done.
+def refuse_missing(missing: Sequence[str], *, failed: bool) -> None:
+    """Nothing, where every file is done and every worker came to its end.
 
     Raises:
-        Incomplete: names of files that are not.
+        Incomplete: names of files that are not done, or that a worker failed nevertheless.
     """
     if missing:
         shown = ", ".join(missing[:5]) + (f" and {len(missing) - 5} more" if len(missing) > 5 else "")
         raise Incomplete(f"no predictions of {shown}: the steps that had these files say why")
+    if failed:
+        raise Incomplete("every file is done, yet a worker failed: its step says why; run again to have all verified")
 
 
-def _held(output: Place, name: str, order: Order) -> Receipt | None:
-    """The receipt of a file whose predictions are there; their bytes were hashed by whoever made or skipped them."""
+def _held(source: Place | None, output: Place, name: str, order: Order) -> Receipt | None:
+    """The receipt of a file whose predictions are there; their bytes were hashed by whoever made or skipped them.
+
+    Args:
+        source: where the file must have the receipt's bytes; None where whoever skipped it has compared them.
+    """
     receipt = receipt_of(output, name, order)
-    return receipt if receipt is not None and output.size(receipt.output) == receipt.output_bytes else None
+    if receipt is None or output.size(receipt.output) != receipt.output_bytes:
+        return None
+    return receipt if source is None or _sha256(source, name) == receipt.input_sha256 else None
+
+
+def _sha256(source: Place, name: str) -> str | None:
+    try:
+        return source.sha256(name)
+    except PermissionError:  # whoever had the file told
+        return None

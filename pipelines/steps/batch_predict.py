@@ -37,7 +37,8 @@ def predict_all(source: str, output: str, order: Order, scratch: Path) -> None:
         predict_shard(plan, 0, output, order, scratch)
     except FileRefused as err:
         refused = err
-    print(summarise(plan, open_place(output, scratch), order))
+    failed = refused is not None
+    print(summarise(plan, open_place(plan.source, scratch), open_place(output, scratch), order, failed=failed))
     if refused is not None:
         raise refused
 

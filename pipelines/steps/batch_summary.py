@@ -1,4 +1,4 @@
-"""Sums up a batch prediction from its receipts; fails where a file of the plan has no predictions."""
+"""Sums up a batch prediction from its receipts; fails where a file has no predictions, or a worker failed."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -14,12 +14,16 @@ from pipelines.steps import entry
 def main(argv: Sequence[str] | None = None) -> None:
     arguments = entry.parser("batch_summary", __doc__)
     entry.flags(arguments, "--plan", kind=Path)
+    entry.flags(arguments, "--workers-ended")
     add_order(arguments)
     given = arguments.parse_args(argv)
     with TemporaryDirectory(prefix="batch-") as scratch:
-        summary = summarise(Plan.read(given.plan), open_place(given.output, Path(scratch)), order_of(given))
+        plan = Plan.read(given.plan)
+        source, output = (open_place(uri, Path(scratch)) for uri in (plan.source, given.output))
+        failed = given.workers_ended != "Succeeded"
+        summary = summarise(plan, source, output, order_of(given), failed=failed)
     print(summary)
-    refuse_missing(summary.missing)
+    refuse_missing(summary.missing, failed=failed)
 
 
 if __name__ == "__main__":

@@ -98,7 +98,13 @@ def _steps() -> None:
         resources=BATCH,
         resumes=True,
     )
-    step("batch-summary", plan, flags={"plan": artifact("plan"), **order}, working_dir=IMAGE_CODE, store=True)
+    step(
+        "batch-summary",
+        plan,
+        flags={"plan": artifact("plan"), "workers-ended": given("workers-ended"), **order},
+        working_dir=IMAGE_CODE,
+        store=True,
+    )
 
 
 def _order() -> None:
@@ -112,10 +118,11 @@ def _order() -> None:
             with_param="{{tasks.batch-plan.outputs.parameters.shards}}",
             arguments=[Parameter(name="shard", value="{{item}}"), plan],
         )
-        # also where some failed: it names the files that are missing, and fails in their place
+        # also where some failed: it names the files that are missing, and fails in their place, since the last task's
+        # end is the whole's
         Task(
             name="batch-summary",
             template="batch-summary",
             depends="batch-predict.Succeeded || batch-predict.Failed || batch-predict.Errored",
-            arguments=[plan],
+            arguments=[Parameter(name="workers-ended", value="{{tasks.batch-predict.status}}"), plan],
         )

@@ -71,6 +71,9 @@ def test_the_summary_comes_whatever_became_of_the_workers() -> None:
     assert tasks["batch-predict"].with_param == "{{tasks.batch-plan.outputs.parameters.shards}}"
     for state in ("Succeeded", "Failed", "Errored"):
         assert f"batch-predict.{state}" in tasks["batch-summary"].depends
+    assert {each.name: each.value for each in tasks["batch-summary"].parameters} == {
+        "workers-ended": "{{tasks.batch-predict.status}}"
+    }
 
 
 @pytest.mark.slow
@@ -90,6 +93,19 @@ def test_a_request_is_run_to_its_end_and_again_from_where_it_was(bench: Bench, r
     result, summary = run(root, Request(**{**vars(request), "refused": "set-aside"}), settings)
     assert (result.phase, summary["files"], summary["predicted"]) == ("Succeeded", 5, 1)
     assert (summary["version"], summary["digest"]) == ("3", bench.order().digest)
+
+
+@pytest.mark.slow
+def test_predictions_of_former_rows_are_no_success(bench: Bench, root: Path, settings: Settings) -> None:
+    bench.put("a.csv", house_rows(50))
+    bench.put("b.csv", house_rows(50))
+    request = Request("house", str(bench.source.path), str(bench.output.path), keep="id")
+    assert run(root, request, settings)[0].phase == "Succeeded"
+    bench.put("a.csv", house_rows(50, seed=2).assign(rooms=99))
+    result, summary = run(root, request, settings)
+    assert (result.phase, result.exit_code) == ("Failed", 3)
+    assert "no predictions of a.csv" in result.message
+    assert (summary["missing"], summary["skipped"]) == (["a.csv"], 1)
 
 
 def test_nothing_is_predicted_without_a_release(tmp_path: Path, bench: Bench) -> None:

@@ -88,15 +88,31 @@ def test_a_summary_counts_what_is_there_and_names_what_is_missing(bench: Bench) 
     bench.predict("a.csv")
     began = datetime.now(UTC).isoformat(timespec="milliseconds")
     bench.predict("b.csv")
-    summary = summarise(Plan(bench.source.uri, began, (("a.csv", "b.csv", "c.csv"),)), bench.output, bench.order())
+    planned = Plan(bench.source.uri, began, (("a.csv", "b.csv", "c.csv"),))
+    summary = summarise(planned, bench.source, bench.output, bench.order(), failed=False)
     counted = (summary.files, summary.predicted, summary.skipped, summary.missing, summary.rows, summary.refused_rows)
     assert counted == (3, 1, 1, ("c.csv",), 30, 1)
     assert json.loads((bench.output.path / "_summary.json").read_text())["missing"] == ["c.csv"]
     with pytest.raises(Incomplete, match=r"no predictions of c\.csv"):
-        refuse_missing(summary.missing)
+        refuse_missing(summary.missing, failed=True)
     (bench.output.path / "b.parquet").write_bytes(b"")
     strict = bench.order(refusal=Refusal.FAIL)
-    assert summarise(Plan(bench.source.uri, began, (("a.csv", "b.csv"),)), bench.output, strict).missing == (
-        "a.csv",
-        "b.csv",
-    )
+    planned = Plan(bench.source.uri, began, (("a.csv", "b.csv"),))
+    assert summarise(planned, bench.source, bench.output, strict, failed=False).missing == ("a.csv", "b.csv")
+
+
+def test_predictions_of_former_rows_do_not_count_where_a_worker_failed(bench: Bench) -> None:
+    for name in ("a.csv", "b.csv", "c.csv"):
+        bench.put(name, house_rows(10))
+        bench.predict(name)
+    bench.put("b.csv", house_rows(9))
+    (bench.source.path / "c.csv").unlink()
+    planned = Plan(bench.source.uri, datetime.now(UTC).isoformat(), (("a.csv", "b.csv", "c.csv"),))
+    summary = summarise(planned, bench.source, bench.output, bench.order(), failed=True)
+    assert (summary.skipped, summary.missing, summary.rows) == (1, ("b.csv", "c.csv"), 10)
+
+
+def test_a_worker_that_failed_is_told_where_every_file_is_done() -> None:
+    refuse_missing((), failed=False)
+    with pytest.raises(Incomplete, match="every file is done, yet a worker failed"):
+        refuse_missing((), failed=True)
