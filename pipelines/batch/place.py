@@ -9,7 +9,7 @@ import hashlib
 import os
 import tempfile
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -60,12 +60,15 @@ class Place(Protocol):
     def writing(self, name: str) -> AbstractContextManager[Path]:
         """A path to write the file to; it is there under its name once the context has ended without an error."""
 
+    def remove(self, name: str) -> None:
+        """Removes a file, if it is there."""
+
     def turn(self, name: str) -> AbstractContextManager[None]:
         """The right to make a file, until it is there: one worker of this machine at a time, in a bucket everybody."""
 
 
 def open_place(uri: str, scratch: Path) -> Place:
-    """The place at a URI.
+    """The place at a URI; of a folder of this machine as it is called without links, so that two are told apart.
 
     Args:
         uri: file://, s3:// or gs://.
@@ -76,7 +79,7 @@ def open_place(uri: str, scratch: Path) -> Place:
     """
     parts = urlsplit(uri)
     if parts.scheme == "file" and not parts.netloc and parts.path.startswith("/"):
-        return Folder(Path(unquote(parts.path)))
+        return Folder(Path(unquote(parts.path)).resolve())
     if parts.scheme in ("s3", "gs") and parts.netloc:
         return Bucket(uri.rstrip("/"), scratch)
     raise ConfigError([f"uri: -: got {uri!r}, must be file:///FOLDER, s3://BUCKET/FOLDER or gs://BUCKET/FOLDER"])
@@ -133,6 +136,9 @@ class Folder:
         with partial.open("rb") as file:
             os.fsync(file.fileno())
         os.replace(partial, self.path / name)
+
+    def remove(self, name: str) -> None:
+        (self.path / name).unlink(missing_ok=True)
 
     @contextmanager
     def turn(self, name: str) -> Iterator[None]:
@@ -207,6 +213,10 @@ class Bucket:
             yield path
             with self._asking(name, "written"):
                 obstore.put(self._store, name, path)
+
+    def remove(self, name: str) -> None:
+        with suppress(ObjectMissing), self._asking(name, "removed"):
+            obstore.delete(self._store, name)
 
     @contextmanager
     def turn(self, name: str) -> Iterator[None]:

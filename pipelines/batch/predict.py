@@ -6,9 +6,10 @@ from pathlib import Path
 from models.errors import ConfigError
 from models.predictor import Predictor
 from models.store import fetch
+from pipelines.batch.claim import Claim, refuse_foreign, remove_superseded
 from pipelines.batch.order import FileRefused, Order
 from pipelines.batch.place import Place, hash_of
-from pipelines.batch.receipt import Receipt, done, receipt_name, write_receipt
+from pipelines.batch.receipt import Receipt, done, output_name, receipt_name, write_receipt
 from pipelines.batch.work import Work
 
 Say = Callable[[str], None]
@@ -61,14 +62,18 @@ def predict_file(
     """The receipt of one file, and whether it was made now.
 
     Raises:
-        FileRefused: it cannot be read, lacks columns, or has rows that are refused where that fails the file.
+        FileRefused: it cannot be read, lacks columns, or has rows that are refused where that fails the file; or its
+            predictions would be written over a file that is not theirs.
     """
+    mine, made = Claim(source.uri, name), output_name(name, order.layout)
     with output.turn(receipt_name(name)):
         with source.local(name) as path:
             sha256 = hash_of(path)
             if (former := done(output, name, sha256, order)) is not None:
                 return former, False
-            receipt = Work(path, name, sha256, output, order, predictor, say).run()
+            refuse_foreign(source, output, made, mine)
+            receipt = Work(path, name, sha256, source.uri, output, order, predictor, say).run()
         # only here: had the input changed while it was read, leaving it would have raised
+        remove_superseded(output, made, mine)
         write_receipt(output, receipt)
     return receipt, True

@@ -73,14 +73,21 @@ def write_receipt(output: Place, receipt: Receipt) -> None:
         path.write_bytes(canonical(asdict(receipt)))
 
 
-def receipt_of(output: Place, name: str, order: Order) -> Receipt | None:
-    """The receipt of a file if it is for this order, whatever bytes the file then had; None where there is none."""
+def last_receipt(output: Place, name: str) -> Receipt | None:
+    """The receipt of a file, whatever was ordered; None where there is none."""
     data = output.read(receipt_name(name))
     if data is None:
         return None
     try:
-        found = TypeAdapter(Receipt).validate_json(data)
+        return TypeAdapter(Receipt).validate_json(data)
     except ValidationError:  # not ours, or of other code
+        return None
+
+
+def receipt_of(output: Place, name: str, order: Order) -> Receipt | None:
+    """The receipt of a file if it is for this order, whatever bytes the file then had; None where there is none."""
+    found = last_receipt(output, name)
+    if found is None:
         return None
     told = (found.format, found.digest, found.version, found.keep, found.output)
     wanted = (FORMAT, order.digest, order.version, order.keep, output_name(name, order.layout))

@@ -10,6 +10,7 @@ from pathlib import Path
 import pyarrow as pa
 
 from models.predictor import Predictor
+from pipelines.batch.claim import Claim, claim
 from pipelines.batch.order import FileRefused, Layout, Order, Refusal, kept_columns
 from pipelines.batch.output import Writer, output_batch, output_schema
 from pipelines.batch.place import Place, hash_of
@@ -29,11 +30,13 @@ class Work:
         path: the file of rows on this machine.
         name: its name in the input.
         sha256: of its bytes.
+        source: URI of the folder that the name counts from.
     """
 
     path: Path
     name: str
     sha256: str
+    source: str
     output: Place
     order: Order
     predictor: Predictor
@@ -61,6 +64,7 @@ class Work:
                 self._batches(table, keep, schema, writer, refused)
                 writer.note({"mainline.rows": str(self.rows), "mainline.refused_rows": str(self.refused_rows)})
             output_sha256, output_bytes, refused_sha256 = hash_of(path), path.stat().st_size, refused.end()
+            claim(self.output, made, Claim(self.source, self.name))
         return Receipt(
             format=FORMAT,
             model=order.model,

@@ -52,6 +52,7 @@ def test_files_go_from_a_bucket_to_a_bucket_once(
     assert made == {
         "a.parquet", "deep er/b.parquet", "_summary.json", "_done/a.csv.json", "_done/deep er/b.csv.json",
         "_refused/a.csv.refused.jsonl", "_refused/deep er/b.csv.refused.jsonl",
+        "_claims/a.parquet.json", "_claims/deep er/b.parquet.json",
     }  # fmt: skip
     write_bytes(f"{ROWS}/a.csv", house_rows(7).to_csv(index=False).encode())
     batch_predict.predict_all(ROWS, PREDICTIONS, order, tmp_path)

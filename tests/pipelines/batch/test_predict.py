@@ -189,7 +189,7 @@ def test_two_workers_of_one_machine_make_a_file_once(bench: Bench) -> None:
     for worker in workers:
         worker.join()
     assert sorted(made) == [False, False, False, True]
-    assert bench.files() == {"a.parquet", "_done/a.csv.json"}
+    assert bench.files() == {"a.parquet", "_done/a.csv.json", "_claims/a.parquet.json"}
 
 
 @pytest.mark.parametrize(
