@@ -4,12 +4,13 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from pathlib import Path
+from urllib.parse import unquote
 
 from pydantic import TypeAdapter, ValidationError
 
 from models.errors import ConfigError
 from pipelines.batch.order import Layout
-from pipelines.batch.place import Found, Place, open_place
+from pipelines.batch.place import Folder, Found, Place, open_place
 from pipelines.batch.receipt import output_name
 from pipelines.batch.table import ENDINGS
 from pipelines.jsonfile import write_json
@@ -63,7 +64,8 @@ def make_plan(source: str, output: str, *, shards: int, layout: Layout, started:
         shards: of how many workers at most.
 
     Raises:
-        ConfigError: there is no file of rows, two would become one file of predictions, or output and input overlap.
+        ConfigError: there is no file of rows, a folder cannot be looked into, two would become one file of
+            predictions, or output and input overlap.
         StoreError: the store does not answer.
     """
     root, only = _root(source, scratch)
@@ -76,11 +78,10 @@ def make_plan(source: str, output: str, *, shards: int, layout: Layout, started:
         raise ConfigError(
             [f"output: got {output}, must not lie within the input {source}: it would be input next time"]
         )
-    found = [each for each in root.files() if (each.name == only if only else _is_table(each.name))]
-    if not found:
+    found, problems = _found(root, only)
+    if not found and not problems:
         raise ConfigError([f"input: got {source}, holds no {' or '.join(ENDINGS)} file; check the URI"])
     made: dict[str, str] = {}
-    problems = []
     for each in sorted(found, key=lambda each: each.name):
         other = made.setdefault(output_name(each.name, layout), each.name)
         if other != each.name:
@@ -97,14 +98,21 @@ def _root(source: str, scratch: Path) -> tuple[Place, str]:
     place = open_place(source, scratch)
     if source.endswith(ENDINGS):
         parent, _, name = source.rpartition("/")
-        above = open_place(parent, scratch)
+        above = open_place(f"{parent}/", scratch)
+        if isinstance(above, Folder):  # whose URI is percent-encoded; an object's name stands as it is
+            name = unquote(name)
         if above.size(name) is not None:  # else a folder of that name, as Spark writes them
             return above, name
     return place, ""
 
 
-def _is_table(name: str) -> bool:
-    return name.endswith(ENDINGS) and not any(part.startswith((".", "_")) for part in name.split("/"))
+def _found(root: Place, only: str) -> tuple[list[Found], list[str]]:
+    """The files of rows, and a line for each folder that could not be looked into."""
+    if only:
+        return [Found(only, root.size(only) or 0)], []
+    shown = [each for each in root.files() if not any(part.startswith((".", "_")) for part in each.name.split("/"))]
+    problems = [f"input: {root.uri}/{each.name} {each.problem}" for each in shown if each.problem]
+    return [each for each in shown if not each.problem and each.name.endswith(ENDINGS)], problems
 
 
 def _shared_out(found: Sequence[Found], most: int) -> tuple[tuple[str, ...], ...]:

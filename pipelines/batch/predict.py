@@ -1,15 +1,18 @@
 """Predicts files, each once: what is done and verified is skipped, what is not is made whole, its receipt last."""
 
 from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from pathlib import Path
 
 from models.errors import ConfigError
+from models.object_store import ObjectMissing
 from models.predictor import Predictor
 from models.store import fetch
 from pipelines.batch.claim import Claim, refuse_foreign, remove_superseded
 from pipelines.batch.order import FileRefused, Order
 from pipelines.batch.place import Place, hash_of
 from pipelines.batch.receipt import Receipt, done, output_name, receipt_name, write_receipt
+from pipelines.batch.table import readable
 from pipelines.batch.work import Work
 
 Say = Callable[[str], None]
@@ -67,8 +70,8 @@ def predict_file(
     """
     mine, made = Claim(source.uri, name), output_name(name, order.layout)
     with output.turn(receipt_name(name)):
-        with source.local(name) as path:
-            sha256 = hash_of(path)
+        with ExitStack() as held:
+            path, sha256 = _held(source, name, held)
             if (former := done(output, name, sha256, order)) is not None:
                 return former, False
             refuse_foreign(source, output, made, mine)
@@ -77,3 +80,17 @@ def predict_file(
         remove_superseded(output, made, mine)
         write_receipt(output, receipt)
     return receipt, True
+
+
+def _held(source: Place, name: str, held: ExitStack) -> tuple[Path, str]:
+    """The file on this machine as long as `held` lasts, and the hash of its bytes.
+
+    Raises:
+        FileRefused: it is not there, as at the end of a link, or may not be read.
+    """
+    try:
+        path = held.enter_context(source.local(name))
+    except (ObjectMissing, PermissionError) as err:
+        raise FileRefused(f"{name}: cannot be had ({err}); mend it, or take it out of the input") from err
+    with readable(name):
+        return path, hash_of(path)

@@ -4,6 +4,7 @@ A CSV has nothing but texts: an empty field is a missing value, a feature that i
 text is one, and the text itself stays where it is not, so that the row alone is refused. Kept columns stay texts.
 """
 
+import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -53,7 +54,7 @@ class Table:
         """
         columns = list(dict.fromkeys([*(feature.name for feature in features), *keep]))
         most = max(1, _CELLS // len(features))
-        with _readable(self.name):
+        with readable(self.name):
             for batch in self._read(columns, most):
                 for start in range(0, batch.num_rows, most):
                     yield batch.slice(start, most)
@@ -61,7 +62,9 @@ class Table:
     def _read(self, columns: list[str], most: int) -> Iterator[pa.RecordBatch]:
         if self.path.suffix == ".parquet":
             with pyarrow.parquet.ParquetFile(self.path, buffer_size=_BUFFER_BYTES) as file:
-                yield from file.iter_batches(batch_size=most, columns=columns, use_threads=False)
+                for batch in file.iter_batches(batch_size=most, columns=columns, use_threads=False):
+                    batch.validate(full=True)  # texts are read as they stand, UTF-8 or not
+                    yield batch
         else:
             convert = _texts(columns)
             convert.include_columns = columns
@@ -75,23 +78,24 @@ def open_table(path: Path, name: str, features: Sequence[Feature]) -> Table:
     Raises:
         FileRefused: it is no such file, or columns are missing or stand twice.
     """
-    with _readable(name):
+    with readable(name):
         if path.suffix == ".parquet":
             schema = pyarrow.parquet.read_schema(path)
         else:
             with _csv(path, pyarrow.csv.ConvertOptions()) as reader:
                 schema = pa.schema([(each, pa.string()) for each in reader.schema.names])
+        names = tuple(schema.names)
     wanted = [feature.name for feature in features]
-    strangers = [each for each in schema.names if each not in wanted]
+    strangers = [each for each in names if each not in wanted]
     problems = []
     for feature in wanted:
-        if feature not in schema.names:
+        if feature not in names:
             near = did_you_mean(feature, strangers)
             problems.append(f"{name}: {feature}: the column is missing, {near or 'add the column'}")
-    problems += [f"{name}: {each}: the column stands twice, rename one" for each in _twice(schema.names)]
+    problems += [f"{name}: {each}: the column stands twice, rename one" for each in _twice(names)]
     if problems:
         raise FileRefused("\n".join(problems))
-    return Table(path, name, tuple(schema.names), schema)
+    return Table(path, name, names, schema)
 
 
 def values(batch: pa.RecordBatch, features: Sequence[Feature], *, texts: bool) -> dict[str, Any]:
@@ -154,9 +158,25 @@ def _twice(names: Sequence[str]) -> list[str]:
 
 
 @contextmanager
-def _readable(name: str) -> Iterator[None]:
+def readable(name: str) -> Iterator[None]:
+    """What fails in it, of a file's rows, becomes that file's refusal.
+
+    Raises:
+        FileRefused: with the reason, without anything that stands in the file.
+    """
     try:
         yield
-    except (pa.ArrowException, OSError) as err:
-        said = str(err).splitlines()[0][:300]
-        raise FileRefused(f"{name}: cannot be read ({said}); write it again as Parquet or as UTF-8 CSV") from err
+    except (pa.ArrowException, ValueError, OverflowError, OSError) as err:
+        if isinstance(err, MemoryError):  # as Arrow's is, and it says nothing of the file
+            raise
+        raise FileRefused(f"{name}: cannot be read ({reason(err)}); write it again as Parquet or as UTF-8 CSV") from err
+
+
+def reason(err: Exception) -> str:
+    """What an error says, without values: Arrow repeats a row with too many fields, and quotes what it cannot parse."""
+    if not isinstance(err, pa.ArrowException | OSError):
+        return f"{type(err).__name__} for one of its values"
+    said = (isinstance(err, OSError) and err.strerror) or str(err)
+    said = re.sub(r"(Expected \d+ columns, got \d+):.*", r"\1", said, flags=re.DOTALL)
+    said = re.sub(r"'.*'", "'...'", said, flags=re.DOTALL)
+    return (said.splitlines() or [type(err).__name__])[0][:300]

@@ -1,8 +1,8 @@
 """The predictions of one file, batch by batch: read, checked, predicted and written in bounded memory."""
 
 import time
-from collections.abc import Callable
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -17,7 +17,7 @@ from pipelines.batch.place import Place, hash_of
 from pipelines.batch.receipt import FORMAT, Receipt, output_name, refused_name
 from pipelines.batch.refused import RefusedRows
 from pipelines.batch.scoring import score, told
-from pipelines.batch.table import Table, open_table, values
+from pipelines.batch.table import Table, open_table, readable, reason, values
 
 _PROGRESS_SECONDS = 10.0
 
@@ -60,7 +60,7 @@ class Work:
         with ExitStack() as published:
             path = published.enter_context(self.output.writing(made))
             refused = RefusedRows(self.output, self.name, published, features=manifest.inputs, keep=keep)
-            with Writer(path, order.layout, schema, self._about()) as writer:
+            with _writable(self.name, order.layout), Writer(path, order.layout, schema, self._about()) as writer:
                 self._batches(table, keep, schema, writer, refused)
                 writer.note({"mainline.rows": str(self.rows), "mainline.refused_rows": str(self.refused_rows)})
             output_sha256, output_bytes, refused_sha256 = hash_of(path), path.stat().st_size, refused.end()
@@ -108,7 +108,9 @@ class Work:
         manifest = self.predictor.bundle.manifest
         texts, spoken = self.path.suffix == ".csv", time.monotonic()
         for batch in table.batches(manifest.inputs, keep):
-            scored = score(self.predictor, values(batch, manifest.inputs, texts=texts))
+            with readable(self.name):
+                columns = values(batch, manifest.inputs, texts=texts)
+            scored = score(self.predictor, columns)
             if scored.refused:
                 if self.order.refusal is Refusal.FAIL:
                     first = told(self.name, scored.refused, self.rows)
@@ -121,3 +123,16 @@ class Work:
             if time.monotonic() - spoken > _PROGRESS_SECONDS:
                 spoken = time.monotonic()
                 self.say(f"{self.name}: {self.rows:,} rows so far")
+
+
+@contextmanager
+def _writable(name: str, layout: Layout) -> Iterator[None]:
+    """A kept column that the layout cannot hold, as bytes in a CSV, is the file's refusal."""
+    try:
+        yield
+    except pa.ArrowException as err:
+        if isinstance(err, MemoryError):
+            raise
+        raise FileRefused(
+            f"{name}: cannot be written as {layout} ({reason(err)}); keep other columns, or use another layout"
+        ) from err

@@ -1,6 +1,7 @@
 """Which files are taken, how they are shared out, and what cannot be planned; then what it came to."""
 
 import json
+import os
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -71,6 +72,41 @@ def test_what_cannot_be_planned_is_told(tmp_path: Path, names: list[str], output
         (tmp_path / "in" / name).write_text("x")
     with pytest.raises(ConfigError, match=said):
         plan(tmp_path / "in", tmp_path / output)
+
+
+def test_what_is_no_table_is_not_looked_at(tmp_path: Path) -> None:
+    (tmp_path / "in").mkdir()
+    (tmp_path / "in/a.csv").write_text("x")
+    for name in ("gone.txt", "gone.csv"):
+        (tmp_path / "in" / name).symlink_to("nowhere")
+    (tmp_path / "in/.hidden").symlink_to(tmp_path)
+    assert plan(tmp_path / "in", tmp_path / "out").names == ["a.csv", "gone.csv"]
+
+
+def test_a_folder_that_cannot_be_looked_into_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "in/secret").mkdir(parents=True)
+    (tmp_path / "in/a.csv").write_text("x")
+    (tmp_path / "more").mkdir()
+    (tmp_path / "in/link").symlink_to(tmp_path / "more")
+    listing = os.scandir
+
+    def scandir(path: str) -> object:  # root, which runs tests in containers, may list everything
+        if str(path).endswith("secret"):
+            raise PermissionError(13, "Permission denied", str(path))
+        return listing(path)
+
+    monkeypatch.setattr(os, "scandir", scandir)
+    with pytest.raises(ConfigError) as refused:
+        plan(tmp_path / "in", tmp_path / "out")
+    assert "in/link is a link to a folder, which is not followed" in str(refused.value)
+    assert "in/secret cannot be listed (Permission denied)" in str(refused.value)
+    assert plan(tmp_path / "in/a.csv", tmp_path / "out").names == ["a.csv"]
+
+
+@pytest.mark.parametrize("name", ["my visits.csv", "50%.csv", "a%20b.csv", "ä.csv"])
+def test_one_file_is_found_by_its_encoded_uri(tmp_path: Path, name: str) -> None:
+    (tmp_path / name).write_text("x")
+    assert plan(tmp_path / name, tmp_path / "out").names == [name]
 
 
 def test_a_plan_is_read_as_it_was_written(tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 import pyarrow.parquet
 import pytest
 
@@ -199,11 +200,12 @@ def test_two_workers_of_one_machine_make_a_file_once(bench: Bench) -> None:
         ("id,area,room,street,sold\n1,2,3,Pave,2008-01-01\n", 'rooms: the column is missing, did you mean "room"'),
         ("id,area,area,rooms,street,sold\n1,2,2,3,Pave,2008-01-01\n", "area: the column stands twice"),
         ("area,rooms,street,sold\n2,3,Pave,2008-01-01\n", "keep: column 'id' is not there; it has area, rooms"),
-        ("id,area,rooms,street,sold\n1,2,3\n", "cannot be read .*Expected 5 columns, got 3"),
+        ("id,area,rooms,street,sold\n1,2,3\n", r"cannot be read .*Expected 5 columns, got 3\);"),
+        ("id,area,rooms,street,sold\nname,2,3,Pave,x,y\n", r"cannot be read .*Expected 5 columns, got 6\);"),
         ("id,area,rooms,street,sold\n1,2,3,\xff,2008-01-01\n", "cannot be read .*UTF8"),
         ("", "cannot be read .*Empty CSV"),
     ],
-    ids=["missing", "misspelt", "twice", "keep", "short-line", "not-utf8", "empty"],
+    ids=["missing", "misspelt", "twice", "keep", "short-line", "long-line", "not-utf8", "empty"],
 )
 def test_a_file_that_cannot_be_read_as_rows_is_refused(bench: Bench, content: str, said: str) -> None:
     (bench.source.path / "a.csv").write_bytes(content.encode("latin-1"))
@@ -222,6 +224,46 @@ def test_one_refused_file_does_not_keep_the_others(bench: Bench) -> None:
     assert "b.parquet" in bench.files()
     assert said[0].startswith("1 of 2: a.csv: refused")
     assert said[1].startswith("2 of 2: b.csv: 1,000 rows")
+
+
+def not_utf8(values: int) -> pa.Array:
+    offsets, data = pa.array(range(values + 1), pa.int32()).buffers()[1], pa.py_buffer(b"\xff" * values)
+    return pa.StringArray.from_buffers(values, offsets, data)
+
+
+@pytest.mark.parametrize("bad", ["text", "kept text", "bytes", "gone", "unreadable"])
+def test_whatever_is_wrong_with_a_file_is_that_files_refusal(
+    bench: Bench, bad: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rows, columns = ROWS.head(10), pa.Table.from_pandas(ROWS.head(10), preserve_index=False)
+    wrong = {
+        "text": ("street", not_utf8(10)),
+        "kept text": ("id", not_utf8(10)),
+        "bytes": ("id", pa.array([b"\xff"] * 10)),
+    }
+    if bad in wrong:
+        name, values = wrong[bad]
+        columns = columns.set_column(columns.column_names.index(name), name, values)
+    pyarrow.parquet.write_table(columns, bench.source.path / "a.parquet")
+    bench.put("b.parquet", rows)
+    if bad == "gone":
+        (bench.source.path / "a.parquet").unlink()
+        (bench.source.path / "a.parquet").symlink_to("nowhere")
+    if bad == "unreadable":  # in words, since root may read everything
+        opened = Path.open
+
+        def refuse(path: Path, *args: str, **options: str) -> object:
+            if path == bench.source.path / "a.parquet":
+                raise PermissionError(13, "Permission denied", str(path))
+            return opened(path, *args, **options)  # type: ignore[call-overload]
+
+        monkeypatch.setattr(Path, "open", refuse)
+    order = bench.order(layout=Layout.CSV)
+    predictor = load(order, bench.scratch)
+    names, said = ["a.parquet", "b.parquet"], list[str]()
+    with pytest.raises(FileRefused, match=r"a\.parquet: cannot be"):
+        predict_files(bench.source, names, bench.output, order=order, predictor=predictor, say=said.append)
+    assert bench.files() == {"b.csv", "_done/b.parquet.json", "_claims/b.csv.json"}
 
 
 def test_a_name_of_the_answer_cannot_be_kept(bench: Bench) -> None:
