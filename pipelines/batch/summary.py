@@ -84,7 +84,7 @@ def summarise(plan: Plan, source: Place, output: Place, order: Order, *, failed:
         worker_seconds=round(sum(receipt.seconds for receipt in made), 3),
         rows_per_second=round(rows / seconds, 1) if seconds > 0 else 0.0,
     )
-    with output.writing(SUMMARY) as path:
+    with output.turn(SUMMARY), output.writing(SUMMARY) as path:
         path.write_bytes(canonical(asdict(summary)))
     return summary
 

@@ -2,6 +2,7 @@
 
 import json
 import os
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -152,3 +153,14 @@ def test_a_worker_that_failed_is_told_where_every_file_is_done() -> None:
     refuse_missing((), failed=False)
     with pytest.raises(Incomplete, match="every file is done, yet a worker failed"):
         refuse_missing((), failed=True)
+
+
+def test_two_runs_sum_up_at_once(bench: Bench) -> None:
+    planned, order = Plan(bench.source.uri, NOW.isoformat(), ()), bench.order()
+
+    def sum_up(_: int) -> int:
+        return summarise(planned, bench.source, bench.output, order, failed=False).files
+
+    with ThreadPoolExecutor(8) as pool:
+        assert list(pool.map(sum_up, range(200))) == [0] * 200
+    assert bench.files() == {"_summary.json"}
