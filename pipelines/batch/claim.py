@@ -3,6 +3,7 @@
 A receipt comes last, and after a kill there may be none: a claim then tells what may be made again.
 """
 
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 
 from pydantic import TypeAdapter, ValidationError
@@ -11,6 +12,8 @@ from models.manifest import canonical
 from pipelines.batch.order import FileRefused
 from pipelines.batch.place import Place
 from pipelines.batch.receipt import last_receipt
+
+_CLAIMS = "_claims"
 
 
 @dataclass(frozen=True)
@@ -28,7 +31,7 @@ class Claim:
 
 def claim_name(made: str) -> str:
     """Where the claim of the file of predictions `made` lies."""
-    return f"_claims/{made}.json"
+    return f"{_CLAIMS}/{made}.json"
 
 
 def claim_of(output: Place, made: str) -> Claim | None:
@@ -76,3 +79,20 @@ def remove_superseded(output: Place, made: str, mine: Claim) -> None:
     if former is not None and former.output != made and claim_of(output, former.output) == mine:
         output.remove(former.output)
         output.remove(claim_name(former.output))
+
+
+def left_over(source: Place, output: Place, planned: Mapping[str, str]) -> list[str]:
+    """Files of predictions of rows that are gone from this source, or that are now predicted under another name.
+
+    Args:
+        planned: files of predictions by the files of rows that are there.
+    """
+    found, current = [], set(planned.values())
+    for each in output.files(_CLAIMS):
+        made = each.name.removeprefix(f"{_CLAIMS}/").removesuffix(".json")
+        whose = None if made in current else claim_of(output, made)
+        if whose is None or whose.source != source.uri or output.size(made) is None:
+            continue
+        if whose.input in planned or source.size(whose.input) is None:
+            found.append(made)
+    return sorted(found)

@@ -59,6 +59,8 @@ def predict(
 
 
 def _told(result: "Result", summary: dict[str, Any], logs: str, *, as_json: bool) -> None:
+    from pipelines.batch.summary import left_over_told
+
     if as_json:
         sys.stdout.write(json.dumps({"phase": result.phase, "message": result.message, "logs": logs, **summary}) + "\n")
     elif summary:
@@ -67,6 +69,8 @@ def _told(result: "Result", summary: dict[str, Any], logs: str, *, as_json: bool
         )
         rows = "{rows:,} rows, {refused_rows:,} of them set aside; {rows_per_second:,.0f} rows/s".format(**summary)
         out.print(f"{done}; {rows}\n{summary['output']}", markup=False, soft_wrap=True)
+        for line in left_over_told(summary["left_over"]):
+            err.print(line, style="yellow", markup=False, soft_wrap=True)
     if result.exit_code:
         err.print(f"{result.message}\nlogs: {logs}", style="red", markup=False, soft_wrap=True)
         raise typer.Exit(result.exit_code)

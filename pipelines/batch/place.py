@@ -22,24 +22,10 @@ from obstore.store import ObjectStore
 
 from models.errors import ConfigError
 from models.object_store import ObjectMissing, StoreError, open_store, why
+from pipelines.batch.listing import Found, listed
 
 # What one request asks for: at 1 MB/s it still arrives within the store's patience.
 _PART_BYTES = 16 * 2**20
-
-
-@dataclass(frozen=True)
-class Found:
-    """A file of a place, or a folder whose files cannot be told.
-
-    Attributes:
-        name: from there, with `/` between folders.
-        size: in bytes; 0 where it cannot be told, and whoever reads the file is told why.
-        problem: why what lies below the folder is not listed; empty for a file.
-    """
-
-    name: str
-    size: int
-    problem: str = ""
 
 
 class Place(Protocol):
@@ -49,8 +35,8 @@ class Place(Protocol):
     def uri(self) -> str:
         """Without a slash at its end."""
 
-    def files(self) -> Iterator[Found]:
-        """Every file below it, in no order, and each folder that could not be looked into."""
+    def files(self, below: str = "") -> Iterator[Found]:
+        """Every file of it, or of a folder of it, in no order, and each folder that could not be looked into."""
 
     def size(self, name: str) -> int | None:
         """A file's size in bytes; None where there is none."""
@@ -102,21 +88,8 @@ class Folder:
     def uri(self) -> str:
         return self.path.as_uri()
 
-    def files(self) -> Iterator[Found]:
-        closed: list[OSError] = []
-        for folder, below, names in os.walk(self.path, onerror=closed.append):
-            for name in names:
-                path = Path(folder) / name
-                yield Found(path.relative_to(self.path).as_posix(), _size(path))
-            for path in (Path(folder) / name for name in below):
-                if path.is_symlink():
-                    problem = "is a link to a folder, which is not followed; give that folder itself as an input"
-                    yield Found(path.relative_to(self.path).as_posix(), 0, problem)
-        for err in closed:
-            if not isinstance(err, FileNotFoundError | NotADirectoryError):  # there is no folder, or no longer
-                path = Path(err.filename)
-                problem = f"cannot be listed ({err.strerror}); let this user read it"
-                yield Found(path.relative_to(self.path).as_posix(), 0, problem)
+    def files(self, below: str = "") -> Iterator[Found]:
+        return listed(self.path, below)
 
     def size(self, name: str) -> int | None:
         path = self.path / name
@@ -189,9 +162,9 @@ class Bucket:
     def _store(self) -> ObjectStore:
         return open_store(self.uri)
 
-    def files(self) -> Iterator[Found]:
-        with self._asking("", "listed"):
-            for page in obstore.list(self._store):
+    def files(self, below: str = "") -> Iterator[Found]:
+        with self._asking(below, "listed"):
+            for page in obstore.list(self._store, prefix=below or None):
                 yield from (Found(each["path"], each["size"]) for each in page)
 
     def size(self, name: str) -> int | None:
@@ -269,13 +242,6 @@ def hash_of(path: Path) -> str:
     """The sha256 of a file, in hex."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def _size(path: Path) -> int:
-    try:
-        return path.stat().st_size
-    except OSError:
-        return 0
 
 
 def _same(descriptor: int, path: Path) -> bool:

@@ -9,8 +9,9 @@ from urllib.parse import unquote
 from pydantic import TypeAdapter, ValidationError
 
 from models.errors import ConfigError
+from pipelines.batch.listing import Found
 from pipelines.batch.order import Layout
-from pipelines.batch.place import Folder, Found, Place, open_place
+from pipelines.batch.place import Folder, Place, open_place
 from pipelines.batch.receipt import output_name
 from pipelines.batch.table import ENDINGS
 from pipelines.jsonfile import write_json

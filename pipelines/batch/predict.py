@@ -74,8 +74,9 @@ def predict_file(
             path, sha256 = _held(source, name, held)
             if (former := done(output, name, sha256, order)) is not None:
                 return former, False
-            refuse_foreign(source, output, made, mine)
-            receipt = Work(path, name, sha256, source.uri, output, order, predictor, say).run()
+            with output.turn(made):  # another run may make the same from a file of another name
+                refuse_foreign(source, output, made, mine)
+                receipt = Work(path, name, sha256, source.uri, output, order, predictor, say).run()
         # only here: had the input changed while it was read, leaving it would have raised
         remove_superseded(output, made, mine)
         write_receipt(output, receipt)

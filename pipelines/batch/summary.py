@@ -6,10 +6,11 @@ from datetime import UTC, datetime
 
 from models.errors import GateClosed
 from models.manifest import canonical
+from pipelines.batch.claim import left_over
 from pipelines.batch.order import Order
 from pipelines.batch.place import Place
 from pipelines.batch.plan import Plan
-from pipelines.batch.receipt import Receipt, receipt_of
+from pipelines.batch.receipt import Receipt, output_name, receipt_of
 
 SUMMARY = "_summary.json"
 
@@ -24,6 +25,7 @@ class Summary:
 
     Attributes:
         files: of the input; `predicted` of them now, `skipped` because they were done, `missing` by name.
+        left_over: files of predictions of rows that are no longer there; whoever reads the folder reads them too.
         rows: of all files that are done; `refused_rows` of them have no prediction.
         seconds: since the start, by the clock.
         worker_seconds: of the files predicted now, as if one worker had done them all.
@@ -39,6 +41,7 @@ class Summary:
     predicted: int
     skipped: int
     missing: tuple[str, ...]
+    left_over: tuple[str, ...]
     rows: int
     refused_rows: int
     warnings: int
@@ -51,7 +54,7 @@ class Summary:
         parts += [f"{len(self.missing)} refused or missing"] if self.missing else []
         parts += [f"{self.rows:,} rows", f"{self.refused_rows:,} refused", f"{self.warnings:,} values out of range"]
         parts += [f"{self.seconds:.1f} s", f"{self.rows_per_second:,.0f} rows/s"]
-        return ", ".join(parts)
+        return ", ".join(parts) + "".join(f"\n{line}" for line in left_over_told(self.left_over))
 
 
 def summarise(plan: Plan, source: Place, output: Place, order: Order, *, failed: bool) -> Summary:
@@ -77,6 +80,7 @@ def summarise(plan: Plan, source: Place, output: Place, order: Order, *, failed:
         predicted=len(made),
         skipped=len(had) - len(made),
         missing=tuple(name for name, receipt in receipts.items() if receipt is None),
+        left_over=tuple(left_over(source, output, {name: output_name(name, order.layout) for name in plan.names})),
         rows=sum(receipt.rows for receipt in had),
         refused_rows=sum(receipt.refused_rows for receipt in had),
         warnings=sum(receipt.warnings for receipt in had),
@@ -96,10 +100,18 @@ def refuse_missing(missing: Sequence[str], *, failed: bool) -> None:
         Incomplete: names of files that are not done, or that a worker failed nevertheless.
     """
     if missing:
-        shown = ", ".join(missing[:5]) + (f" and {len(missing) - 5} more" if len(missing) > 5 else "")
-        raise Incomplete(f"no predictions of {shown}: the steps that had these files say why")
+        raise Incomplete(f"no predictions of {_first(missing)}: the steps that had these files say why")
     if failed:
         raise Incomplete("every file is done, yet a worker failed: its step says why; run again to have all verified")
+
+
+def left_over_told(names: Sequence[str]) -> list[str]:
+    """A line for a person, where files of predictions are left over."""
+    return [f"left over, of rows that are no longer there: {_first(names)}; remove what is not wanted"] if names else []
+
+
+def _first(names: Sequence[str]) -> str:
+    return ", ".join(names[:5]) + (f" and {len(names) - 5} more" if len(names) > 5 else "")
 
 
 def _held(source: Place | None, output: Place, name: str, order: Order) -> Receipt | None:

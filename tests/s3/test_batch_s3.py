@@ -1,6 +1,7 @@
 """Batch prediction from a bucket into a bucket, with the rights that trainings' pods have."""
 
 import json
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -60,6 +61,17 @@ def test_files_go_from_a_bucket_to_a_bucket_once(
     assert json.loads(output.read("_done/a.csv.json") or b"{}")["rows"] == 7
     batch_predict.predict_all(f"{ROWS}/a.csv", "s3://mainline-batch/one", order, tmp_path)
     assert "1 files: 1 predicted" in capsys.readouterr().out
+    batch_predict.predict_all(f"{ROWS}/a.csv", "s3://mainline-batch/one", replace(order, layout=Layout.CSV), tmp_path)
+    made = {found.name for found in Bucket("s3://mainline-batch/one", tmp_path).files()}
+    assert made == {"a.csv", "_summary.json", "_done/a.csv.json", "_claims/a.csv.json"}
+    Bucket(ROWS, tmp_path).remove("no-such.csv")
+    for name in ("y.csv", "z.csv"):
+        write_bytes(f"s3://mainline-batch/renamed/{name}", house_rows(7).to_csv(index=False).encode())
+    batch_predict.predict_all("s3://mainline-batch/renamed", "s3://mainline-batch/two", order, tmp_path)
+    Bucket("s3://mainline-batch/renamed", tmp_path).remove("y.csv")
+    capsys.readouterr()
+    batch_predict.predict_all("s3://mainline-batch/renamed", "s3://mainline-batch/two", order, tmp_path)
+    assert "left over, of rows that are no longer there: y.parquet" in capsys.readouterr().out
     assert list(tmp_path.glob("tmp*")) == [], "what was fetched is gone"
 
 

@@ -8,7 +8,8 @@ import pytest
 from models.errors import ConfigError
 from pipelines.batch.order import FileRefused, Layout
 from pipelines.batch.place import Folder, open_place
-from pipelines.batch.plan import make_plan
+from pipelines.batch.plan import Plan, make_plan
+from pipelines.batch.summary import summarise
 from tests.pipelines.batch.conftest import Bench, house_rows, write
 
 ROWS = house_rows(20)
@@ -83,3 +84,25 @@ def test_an_output_that_is_the_input_by_another_name_is_refused(tmp_path: Path, 
 def test_a_place_is_called_as_it_is_without_links(tmp_path: Path) -> None:
     (tmp_path / "link").symlink_to("real")
     assert open_place(f"{tmp_path.as_uri()}/x/../link/rows", tmp_path) == Folder(tmp_path / "real/rows")
+
+
+def test_predictions_of_rows_that_are_gone_are_named_and_stay(bench: Bench) -> None:
+    for name in ("a.csv", "b.csv", "deep/c.csv"):
+        bench.put(name, ROWS)
+        bench.predict(name)
+    (bench.source.path / "a.csv").rename(bench.source.path / "z.csv")
+    (bench.source.path / "deep/c.csv").unlink()
+    bench.predict("z.csv")
+    planned = Plan(bench.source.uri, datetime.now(UTC).isoformat(), (("z.csv",),))  # b.csv is there and not asked for
+    summary = summarise(planned, bench.source, bench.output, bench.order(), failed=False)
+    assert summary.left_over == ("a.parquet", "deep/c.parquet")
+    assert "left over, of rows that are no longer there: a.parquet, deep/c.parquet" in str(summary)
+    assert {"a.parquet", "deep/c.parquet"} < bench.files()
+
+
+def test_predictions_of_another_source_are_not_left_over(bench: Bench, tmp_path: Path) -> None:
+    bench.put("a.csv", ROWS)
+    bench.predict("a.csv")
+    other = Folder(tmp_path / "other")
+    planned = Plan(other.uri, datetime.now(UTC).isoformat(), (("b.csv",),))
+    assert summarise(planned, other, bench.output, bench.order(), failed=False).left_over == ()
