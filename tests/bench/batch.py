@@ -82,7 +82,7 @@ def _batch(bundle: Bundle, folder: Path, name: str, number: int) -> float:
     predictor = load(order, folder / "bundle")
     began = time.perf_counter()
     receipt, _ = predict_file(
-        Folder(folder / "in"), name, Folder(folder / f"out-{number}"), order=order, predictor=predictor
+        Folder(folder / "in"), name, Folder(folder / f"out-{number}-{name}"), order=order, predictor=predictor
     )
     return receipt.rows / (time.perf_counter() - began)
 
