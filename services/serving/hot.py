@@ -15,8 +15,9 @@ A request on its way: `on_headers_complete` decides whether it may be hot, and h
 to the engine, or hands it over. Answers leave in the order of the requests: those that wait with the engine are all
 answered before uvicorn hears of another request (`_settle`).
 
-Beyond uvicorn: a limit to the size of a request's head and to the time it may take, and an end to connections that
-never send anything.
+Beyond uvicorn: a limit to the size of a request's head and to the time it may take, and to lines around a body's
+pieces; trailers and offers of another protocol (`no_upgrade`) are passed over; whoever leaves is told to all requests
+that are on their way; and an end to connections that never send anything.
 """
 
 import asyncio

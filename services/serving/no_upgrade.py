@@ -21,7 +21,12 @@ class NoUpgradeProtocol(HttpToolsProtocol):
 
     def data_received(self, data: bytes) -> None:
         self._unset_keepalive_if_required()
-        self._feed(data)
+        try:
+            self.parser.feed_data(data)
+        except httptools.HttpParserError:
+            self.send_400_response("")
+        except httptools.HttpParserUpgrade as stopped:
+            self._read_anew(memoryview(data), stopped)
 
     def passes_over(self) -> bool:
         """Whether the request, whose head is complete, is to be read anew: nobody is to hear of it until then."""
@@ -30,15 +35,18 @@ class NoUpgradeProtocol(HttpToolsProtocol):
             self.offered = b"%b %b HTTP/%b" % (parser.get_method(), self.url, parser.get_http_version().encode())
         return self.offered is not None
 
-    def _feed(self, data: bytes) -> None:
-        try:
-            self.parser.feed_data(data)
-        except httptools.HttpParserError:
-            self.send_400_response("")
-        except httptools.HttpParserUpgrade as stopped:
-            if self.offered is not None:
-                line, self.offered = self.offered, None
-                kept = [b"%b: %b" % header for header in self.headers if header[0] != b"upgrade"]
-                self.parser = httptools.HttpRequestParser(self)
-                self.parser.set_dangerous_leniencies(lenient_data_after_close=True)  # as uvicorn's
-                self._feed(b"\r\n".join([line, *kept, b"", data[stopped.args[0] :]]))
+    def _read_anew(self, data: memoryview, stopped: Exception | None) -> None:
+        """Reads on where the parser has stopped; again and again, where a segment holds many such requests."""
+        while stopped is not None and self.offered is not None:
+            line, self.offered = self.offered, None
+            kept = [b"%b: %b" % header for header in self.headers if header[0] != b"upgrade"]
+            data, stopped = data[stopped.args[0] :], None
+            self.parser = httptools.HttpRequestParser(self)
+            self.parser.set_dangerous_leniencies(lenient_data_after_close=True)  # as uvicorn's
+            try:
+                self.parser.feed_data(b"\r\n".join([line, *kept, b"", b""]))
+                self.parser.feed_data(data)
+            except httptools.HttpParserError:
+                self.send_400_response("")
+            except httptools.HttpParserUpgrade as again:
+                stopped = again

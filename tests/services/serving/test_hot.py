@@ -319,6 +319,12 @@ def test_offer_of_another_protocol_with_a_chunked_body_is_passed_over(up: Up) ->
     assert [each.status for each in up.ask(chunked * 3, n=3)] == [200] * 3
 
 
+def test_many_offers_of_one_segment_are_passed_over(up: Up) -> None:
+    asked = request(None, OFFERS[0], OFFERS[1], line=b"GET /healthz HTTP/1.1", kind=None)
+    told = up.ask(asked * 2_000, n=2_000)
+    assert [each.status for each in told] == [200] * 2_000
+
+
 def test_trailers_are_no_headers(up: Up) -> None:
     trailers = b"0\r\nContent-Type: application/json\r\nX-Request-Id: trailer\r\n\r\n"
     asked = request(None, ID, b"Transfer-Encoding: chunked", kind=None) + b"%x\r\n%b\r\n" % (len(BODY), BODY) + trailers
