@@ -30,7 +30,19 @@ def test_metadata_say_it() -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["", "{", "7", "[[0]]", "[[0, 1, 2]]", '[["a", 1]]', "[]", "[[Infinity, 1]]", json.dumps([[0, 1]] * 17), "[[2, 0]]", "[[-1, 0]]"],
+    [
+        "",
+        "{",
+        "7",
+        "[[0]]",
+        "[[0, 1, 2]]",
+        '[["a", 1]]',
+        "[]",
+        "[[Infinity, 1]]",
+        json.dumps([[0, 1]] * 17),
+        "[[2, 0]]",
+        "[[-1, 0]]",
+    ],
 )
 def test_what_no_rows_can_be_sorted_by_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match=KEY):

@@ -241,3 +241,11 @@ def metric(client: TestClient, name: str, *labels: str) -> float:
     found = [line for line in lines if re.match(rf"{name}[{{ ]", line) and all(label in line for label in labels)]
     assert len(found) == 1, found
     return float(found[0].rsplit(" ", 1)[1])
+
+
+@pytest.fixture(scope="session")
+def flat(tmp_path_factory: pytest.TempPathFactory) -> Made:
+    """A second model, beside the first or routed to."""
+    from tests.services.serving.together import make_flat  # which is made of what stands above
+
+    return make_flat(tmp_path_factory.mktemp("flat"))

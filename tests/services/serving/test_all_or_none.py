@@ -8,16 +8,11 @@ from typing import Any
 import pytest
 
 from tests.services.serving.conftest import ROW, Made, metric
-from tests.services.serving.together import BY_KIND, FLAT_ROW, Two, make_flat, pinned, serve
+from tests.services.serving.together import BY_KIND, FLAT_ROW, Two, pinned, serve
 
 ATTIC = FLAT_ROW | {"kind": "attic"}
 BAD_ROW = ROW | {"zone": 3}
 BAD_ATTIC = ATTIC | {"floor": 91}
-
-
-@pytest.fixture(scope="session")
-def flat(tmp_path_factory: pytest.TempPathFactory) -> Made:
-    return make_flat(tmp_path_factory.mktemp("flat"))
 
 
 def ended(two: Two, model: str) -> dict[str, float]:

@@ -11,15 +11,10 @@ from hypothesis import strategies as st
 
 from services.serving.places import Places, own_id
 from tests.services.serving.conftest import ROW, Made
-from tests.services.serving.together import BY_KIND, FLAT_ROW, Two, make_flat, pinned, serve
+from tests.services.serving.together import BY_KIND, FLAT_ROW, Two, pinned, serve
 
 ATTIC = FLAT_ROW | {"kind": "attic"}
 MIXED = {"instances": [ATTIC, ROW, ROW | {"age": 50}]}
-
-
-@pytest.fixture(scope="session")
-def flat(tmp_path_factory: pytest.TempPathFactory) -> Made:
-    return make_flat(tmp_path_factory.mktemp("flat"))
 
 
 @pytest.fixture

@@ -14,15 +14,10 @@ from services.replayed import PREFIX
 from services.serving.app import create
 from services.serving.beside import ByField
 from tests.services.serving.conftest import ROW, Made, Running, loaded_state, metric
-from tests.services.serving.together import BY_KIND, FLAT_ROW, Two, make_flat, pinned, serve
+from tests.services.serving.together import BY_KIND, FLAT_ROW, Two, pinned, serve
 
 ATTIC = FLAT_ROW | {"kind": "attic"}
 DETACHED = ROW | {"kind": "detached"}
-
-
-@pytest.fixture(scope="session")
-def flat(tmp_path_factory: pytest.TempPathFactory) -> Made:
-    return make_flat(tmp_path_factory.mktemp("flat"))
 
 
 @pytest.fixture

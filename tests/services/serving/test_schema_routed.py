@@ -8,15 +8,10 @@ from jsonschema import Draft202012Validator
 
 from services.serving.beside import ByField
 from tests.services.serving.conftest import ROW, Made
-from tests.services.serving.together import BY_KIND, FLAT_ROW, Two, make_flat, pinned, serve
+from tests.services.serving.together import BY_KIND, FLAT_ROW, Two, pinned, serve
 
 ATTIC = FLAT_ROW | {"kind": "attic"}
 DETACHED = ROW | {"kind": "detached"}
-
-
-@pytest.fixture(scope="session")
-def flat(tmp_path_factory: pytest.TempPathFactory) -> Made:
-    return make_flat(tmp_path_factory.mktemp("flat"))
 
 
 @pytest.fixture

@@ -18,14 +18,9 @@ from starlette.testclient import TestClient
 
 from services.serving.app import create
 from tests.services.serving.conftest import ROW, Made, Running, loaded_state, metric
-from tests.services.serving.together import FLAT_ROW, Two, make_flat, pinned, serve
+from tests.services.serving.together import FLAT_ROW, Two, pinned, serve
 
 Start = Callable[..., Running]
-
-
-@pytest.fixture(scope="session")
-def flat(tmp_path_factory: pytest.TempPathFactory) -> Made:
-    return make_flat(tmp_path_factory.mktemp("flat"))
 
 
 @pytest.fixture
