@@ -26,14 +26,20 @@ STAGING, PRODUCTION = release_path("staging", MODEL), release_path("production",
 _PATIENCE_SECONDS = 300
 _SETTLE_SECONDS = 20
 _MISSES = 3  # a run that ends before its kill is drawn again, so often at most
+_FSCK = ("fsck", "--full", "--strict")
 _WIDELY = 0.3  # share of kills that take the descendants in other sessions along
 
 
 def git(repo: Path, *arguments: str) -> str:
     """What git prints; it must succeed."""
-    done = subprocess.run(["git", "-C", str(repo), *arguments], capture_output=True, text=True, check=False)
-    assert done.returncode == 0, f"git {' '.join(arguments)}: {done.stderr}"
+    done = _git(repo, *arguments)
+    said = f"{done.stderr}{done.stdout[-2000:]}"
+    assert done.returncode == 0, f"git {' '.join(arguments)}: exit {done.returncode}: {said}"
     return done.stdout.strip()
+
+
+def _git(repo: Path, *arguments: str) -> "subprocess.CompletedProcess[str]":
+    return subprocess.run(["git", "-C", str(repo), *arguments], capture_output=True, text=True, check=False)
 
 
 @dataclass
@@ -193,9 +199,13 @@ class World:
     def settle(self) -> None:
         """Wait until nothing that a killed process started still works in this world, such as a push in its session."""
         end_at = time.monotonic() + _SETTLE_SECONDS
-        while alive := [line for line in _processes("args=") if str(self.folder) in line]:
+        while alive := self._alive():
             assert time.monotonic() < end_at, f"still running: {alive}"
             time.sleep(0.05)
+
+    def _alive(self) -> list[str]:
+        """The command lines of what works in this world."""
+        return [line for line in _processes("args=") if str(self.folder) in line]
 
     # --- what must hold after a kill at any instant -----------------------------------------------------------------
 
@@ -243,7 +253,7 @@ class World:
 
     def check_origin(self) -> dict[str, str]:
         """The origin is sound; each proposal is one whole commit that changes one file. Returns branch -> commit."""
-        git(self.origin, "fsck", "--full", "--strict")
+        self._check_objects()
         listing = git(self.origin, "for-each-ref", "--format=%(refname:short)=%(objectname)", "refs/heads/propose/")
         proposals = dict(line.split("=", 1) for line in listing.splitlines())
         for branch, commit in proposals.items():
@@ -261,6 +271,19 @@ class World:
             assert release.digest in body, said
         assert len(proposals) == len({branch.split("/")[1] for branch in proposals}), f"two proposals: {proposals}"
         return proposals
+
+    def _check_objects(self) -> None:
+        """No object of the origin is broken or missing.
+
+        While a push that survived takes its objects in, one file after the other, `git fsck` may see a tree whose blobs
+        are not there yet. So it may ask again; what is still so when nothing works here any more is broken.
+        """
+        end_at = time.monotonic() + _SETTLE_SECONDS
+        while time.monotonic() < end_at and self._alive():
+            if _git(self.origin, *_FSCK).returncode == 0:
+                return
+            time.sleep(0.05)
+        git(self.origin, *_FSCK)
 
     def check_complete(self, digest: str | None = None) -> str:
         """One version, one proposal for it, all of the same bundle; returns its digest."""
