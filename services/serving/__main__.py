@@ -26,8 +26,10 @@ def main() -> int:
         sys.stderr.writelines(f"{problem}\n" for problem in err.problems)
         return err.exit_code
 
+    from services.serving.allocator import keep_freed_memory
     from services.serving.server import run
 
+    keep_freed_memory()
     gc.freeze()
     gc.enable()
     return run(read)

@@ -2,6 +2,7 @@
 
 import json
 import math
+import threading
 from typing import Any
 
 import numpy as np
@@ -128,3 +129,31 @@ def test_without_simdjson_all_are_left_to_others(monkeypatch: pytest.MonkeyPatch
     monkeypatch.setattr(many_numbers, "simdjson", None)
     assert many_numbers.rows(text, WIDTH) is None
     assert many_numbers.tensors(text) is None
+
+
+def test_a_parser_is_used_again_while_what_it_read_is_held(monkeypatch: pytest.MonkeyPatch) -> None:
+    made = []
+    real = many_numbers.simdjson.Parser
+
+    def parser() -> Any:
+        made.append(real())
+        return made[-1]
+
+    monkeypatch.setattr(many_numbers.simdjson, "Parser", parser)
+    monkeypatch.setattr(many_numbers, "_kept", threading.local())
+    tensor = {"name": "a", "datatype": "FP32", "shape": [2, 3], "data": [1, 2, 3, 4, 5, 6]}
+    held: list[Any] = []
+    for number in range(3):
+        held.append(many_numbers.rows(b'{"features":[[1,2,3],[%d,5,6]]}' % number, WIDTH))
+        many_numbers.rows(b'{"features":[[1,2,[3]]]}', WIDTH)  # what is odd holds nothing
+        held.append(many_numbers.tensors(json.dumps({"inputs": [{**tensor, "name": str(number)}]}).encode()))
+    assert [found[1, 0] for found in held[::2]] == [0, 1, 2]
+    assert [found["inputs"][0]["name"] for found in held[1::2]] == ["0", "1", "2"]
+    assert len(made) == 1
+
+
+def test_a_parser_of_a_text_that_is_too_large_to_be_kept_goes_with_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(many_numbers, "_kept", threading.local())
+    monkeypatch.setattr(many_numbers, "MOST_KEPT_BYTES", 10)
+    assert many_numbers.rows(b'{"features":[[1,2,3],[4,5,6]]}', WIDTH) is not None
+    assert not hasattr(many_numbers._kept, "parser")
