@@ -24,6 +24,7 @@ from services.serving.rows import rows_of
 # would double the latency; above it, computing here would hold up every other request for over a millisecond. The
 # runtime releases the interpreter's lock, and its session may be used from several threads.
 INLINE_ROWS = 32
+INLINE_SECONDS = 0.001
 # As many rows of 30 features. Above it, reading alone takes that long.
 INLINE_BYTES = 16_384
 # Beyond it a double is not exact, and a fast reader makes doubles of integers that the standard library would keep.

@@ -24,6 +24,8 @@ LEAST_BYTES = 4_096
 # A parser has 14 bytes of memory for each of its largest text. For larger ones it goes with the text; else it stays for
 # the thread's next, which spares 3 of 5 ms: memory is mapped and zeroed anew for each parser.
 MOST_KEPT_BYTES = 2 * 2**20
+# Lists of a request whose numbers are flat; to look for each bracket is quicker then than to look at each octet.
+_FEW = 32
 
 _kept = threading.local()
 
@@ -65,7 +67,8 @@ def tensors(text: bytes) -> dict[str, Any] | None:
             n_lists += n_more
     except _ODD:
         return None
-    return found if octets.count(text, b"[") == n_lists else None
+    n_brackets = octets.count_few(text, b"[", n_lists) if n_lists <= _FEW else octets.count(text, b"[")
+    return found if n_brackets == n_lists else None
 
 
 def _parsed(text: bytes) -> Any:

@@ -59,8 +59,8 @@ def named_rows(features: Sequence[Feature], columns: Sequence[Column], n_rows: i
         cells = [_cells(column, whole=feature.dtype == "integer") for feature, column in kept]
         return _objects([feature.name for feature, _ in kept], cells, len(range(*part.indices(n_rows))))
 
-    size = sum(c.nbytes if isinstance(c, np.ndarray) else _LIST_CELL_BYTES * n_rows for c in columns)
-    return Named(n_rows, size + _LINE_BYTES * n_rows, texts)
+    cell = sum(column.itemsize if isinstance(column, np.ndarray) else _LIST_CELL_BYTES for column in columns)
+    return Named(n_rows, (cell + _LINE_BYTES) * n_rows, texts)
 
 
 def named_predictions(classes: Sequence[str], outputs: Outputs) -> Named:

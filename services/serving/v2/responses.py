@@ -15,6 +15,7 @@ from models.predictor import Outputs, most_probable
 from models.rows import Encoded
 from services.problems import Fault, Kind, Problem
 from services.serving.answer import fault, unanswered
+from services.serving.v2 import labels
 from services.serving.v2.datatypes import BYTES
 from services.serving.v2.errors import told_fault
 from services.serving.v2.requests import HEADER, Asked, InferRequest
@@ -113,20 +114,13 @@ def _numbers(output: Asked, found: npt.NDArray[np.float32], behind: list[bytes])
 
 
 def _labels(
-    output: Asked, probabilities: npt.NDArray[np.float32], classes: Sequence[str], behind: list[bytes]
+    output: Asked, probabilities: npt.NDArray[np.float32], classes: tuple[str, ...], behind: list[bytes]
 ) -> Document:
     """The most probable class of each row."""
     best = most_probable(probabilities)
     head = {"name": output.name, "shape": [len(best)], "datatype": BYTES}
     if not output.binary:
-        return {**head, "data": _of_each(best, classes)}
-    encoded = [name.encode() for name in classes]
-    raw = b"".join(_of_each(best, [len(name).to_bytes(4, "little") + name for name in encoded]))
+        return {**head, "data": orjson.Fragment(b"[%b]" % labels.json(classes).joined(best))}
+    raw = labels.binary(classes).joined(best)
     behind.append(raw)
     return {**head, "parameters": {"binary_data_size": len(raw)}}
-
-
-def _of_each(best: npt.NDArray[Any], values: Sequence[Any]) -> list[Any]:
-    """The value of each row's class, looked up in a third of the time that Python takes."""
-    found: list[Any] = np.array(values, dtype=object)[best].tolist()
-    return found

@@ -293,6 +293,7 @@ def test_server_that_is_not_ready_says_so_and_why(state: State, loaded: bool, dr
 def test_answer_that_comes_too_late_is_refused_and_counted_as_failed(state: State) -> None:
     assert state.served is not None
     state.settings = dataclasses.replace(state.settings, request_seconds=0.1)
+    state.served = dataclasses.replace(state.served, row_seconds=1)  # off the loop, which then sees the time
     predict = state.served.predictor.predict
 
     def slowly(matrix: Any) -> Any:
@@ -301,7 +302,7 @@ def test_answer_that_comes_too_late_is_refused_and_counted_as_failed(state: Stat
 
     state.served.predictor.predict = slowly  # type: ignore[method-assign]
     with TestClient(create(state)) as client:
-        answer = client.post(INFER, json={"inputs": columns([ROW] * 40)})  # off the loop, which then sees the time
+        answer = client.post(INFER, json={"inputs": columns([ROW] * 40)})
         assert (answer.status_code, "within 0.1 s" in _error(answer)) == (504, True)
         assert metric(client, "mainline_requests_total", 'outcome="failed"') == 1
 

@@ -1,8 +1,11 @@
 """What an inference is answered: outputs, ids, parameters, bytes; and that it counts as any other prediction."""
 
+import dataclasses
 import gzip
 import json
+import math
 import random
+import threading
 from typing import Any
 
 import numpy as np
@@ -13,6 +16,7 @@ from services.replayed import PREFIX
 from services.serving.app import create
 from services.serving.capture import Capture
 from services.serving.state import State
+from services.serving.v2.work import Work
 from tests.services.serving.conftest import ROW, Made, loaded_state, metric
 from tests.services.serving.v2.conftest import NUMBER_ROW
 from tests.services.serving.v2.speaking import DATATYPES, HEADER, INFER, Document, binary, columns, read, tensor
@@ -232,11 +236,29 @@ def test_unforeseen_failure_is_told_in_the_protocols_form(state: State) -> None:
     assert "secret" not in answer.text
 
 
-def test_hundred_rows_are_answered_off_the_event_loop_as_one_is(client: TestClient) -> None:
+@pytest.mark.parametrize(("row_seconds", "inline"), [(1e-7, True), (1e-3, False), (math.inf, False)])
+def test_hundred_rows_are_answered_where_they_come_by_a_quick_graph_alone(
+    state: State, row_seconds: float, inline: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert state.served is not None
+    state.served = dataclasses.replace(state.served, row_seconds=row_seconds)
+    threads: list[int] = []
+    whole = Work.compute
+
+    def compute(work: Work, *arguments: Any) -> Any:
+        threads.append(threading.get_ident())
+        return whole(work, *arguments)
+
+    monkeypatch.setattr(Work, "compute", compute)
     rows = [ROW | {"age": float(age)} for age in range(100)]
-    for body, headers in (binary(columns(rows)), (json.dumps({"inputs": columns(rows)}).encode(), {})):
-        answer = client.post(INFER, content=body, headers=headers)
-        assert read(answer)["prediction"] == pytest.approx([SUM - 41.5 + age for age in range(100)], abs=0.01)
+    with TestClient(create(state)) as client:
+        assert client.portal is not None
+        loop = client.portal.call(threading.get_ident)
+        for body, headers in (binary(columns(rows)), (json.dumps({"inputs": columns(rows)}).encode(), {})):
+            answer = client.post(INFER, content=body, headers=headers)
+            assert read(answer)["prediction"] == pytest.approx([SUM - 41.5 + age for age in range(100)], abs=0.01)
+    assert [thread == loop for thread in threads] == [inline, inline]
+    assert state.rows.left == state.settings.queue_rows
 
 
 def test_datatypes_of_the_speaker_are_those_of_the_features() -> None:
