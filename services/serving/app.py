@@ -28,8 +28,10 @@ from services.serving.edge import Edge
 from services.serving.exposition import exposition
 from services.serving.feedback import Feedback
 from services.serving.named import named_predictions
+from services.serving.shortcut import Shortcut
 from services.serving.state import State
-from services.serving.v2.routes import routes
+from services.serving.v2.errors import PREFIX
+from services.serving.v2.routes import Protocol
 
 Lifespan = Callable[[Starlette], AbstractAsyncContextManager[None]]
 
@@ -99,6 +101,7 @@ def create(
         at = request.scope.get("root_path", "")
         return HTMLResponse(docs.page(state.model().bundle, version=version, at=at, by=None if at else route))
 
+    protocol = Protocol(state, capture, feedback)
     app = Starlette(
         routes=[
             Route("/healthz", healthz),
@@ -108,7 +111,7 @@ def create(
             Route("/metrics", metrics),
             Route("/openapi.json", openapi),
             Route("/docs", documentation),
-            *routes(state, capture, feedback),
+            *protocol.routes(),
             *feedback_route.routes(state, feedback),
             *explain_route.routes(state),
             *several.routes(state),
@@ -116,7 +119,9 @@ def create(
         lifespan=lifespan,
     )
     app.router.redirect_slashes = False
-    app.add_middleware(Edge, state=state)
+    handlers = {"/predict": predict, f"{PREFIX}/models/{state.name}/infer": protocol.infer}
+    app.add_middleware(Shortcut, handlers=handlers)
+    app.add_middleware(Edge, state=state)  # the outermost
     app.add_exception_handler(Problem, refusals.on_problem)
     app.add_exception_handler(HTTPException, refusals.on_http)
     return app

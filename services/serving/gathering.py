@@ -2,8 +2,8 @@
 
 Uvicorn tells of a body while it comes. It stops reading after 64 KiB until the application has taken those, and puts
 pieces together in a buffer that grows: a body of 0.5 MB costs eight turns of the event loop and is copied four times.
-Here the pieces of a body of known length wait for the last one, and are joined once. For 4,096 rows of 30 numbers as
-bytes (V2) a request then takes 2.1 ms of a processor instead of 2.4.
+Here the pieces of a body of known length wait for the last one, past the parser, which would copy each to say that it
+is a piece, and are joined once.
 
 What comes slowly is uvicorn's, as it came until then: so its limits of time and of size hold as they are.
 """
@@ -28,12 +28,28 @@ class GatheringProtocol(NoUpgradeProtocol):
         """As uvicorn's."""
         super().__init__(*arguments, **named)
         self._pieces: list[bytes] | None = None  # of the body that is coming, where they wait
+        self._missing = 0  # bytes of it
+        self._n_past = 0  # bytes of it that the parser has not seen
+        self._deaf = False  # to the parser, while it catches up
         self._gathering: asyncio.TimerHandle | None = None
 
     @property
     def behind(self) -> bool:
         """Whether an earlier request of this connection is still with uvicorn."""
         return self.cycle is not None and not self.cycle.response_complete
+
+    def data_received(self, data: bytes) -> None:
+        if self._pieces is None:
+            super().data_received(data)
+            return
+        n_more = len(data) - self._missing
+        self._n_past += min(len(data), self._missing)
+        self.on_body(data[: self._missing] if n_more > 0 else data)
+        if n_more >= 0:
+            self.renew_parser()  # the former one still waits for the body
+            self.on_message_complete()
+        if n_more > 0:
+            super().data_received(data[-n_more:])
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._stop_gathering()
@@ -42,14 +58,18 @@ class GatheringProtocol(NoUpgradeProtocol):
     def on_headers_complete(self) -> None:
         waits = self.behind  # then uvicorn has stopped reading
         super().on_headers_complete()
-        if not waits and HIGH_WATER_LIMIT < _length(self.headers) <= MOST_GATHERED_BYTES:
-            self._pieces = []
+        n_bytes = _length(self.headers)
+        if not waits and HIGH_WATER_LIMIT < n_bytes <= MOST_GATHERED_BYTES:
+            self._pieces, self._missing, self._n_past = [], n_bytes, 0
             self._gathering = self.loop.call_later(PATIENCE_SECONDS, self._give_up_gathering)
 
     def on_body(self, body: bytes) -> None:
         if self._pieces is None:
-            super().on_body(body)
-        elif not self.cycle.response_complete:  # else it was refused unread
+            if not self._deaf:
+                super().on_body(body)
+            return
+        self._missing -= len(body)
+        if not self.cycle.response_complete:  # else it was refused unread
             self._pieces.append(body)
 
     def on_message_complete(self) -> None:
@@ -62,6 +82,9 @@ class GatheringProtocol(NoUpgradeProtocol):
     def _give_up_gathering(self) -> None:
         """The rest is uvicorn's to wait for."""
         came = b"".join(self._stop_gathering())
+        self._deaf = True
+        self.parser.feed_data(bytes(self._n_past))  # it only counts them
+        self._deaf = False
         if came:
             super().on_body(came)
 

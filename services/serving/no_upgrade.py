@@ -35,14 +35,18 @@ class NoUpgradeProtocol(HttpToolsProtocol):
             self.offered = b"%b %b HTTP/%b" % (parser.get_method(), self.url, parser.get_http_version().encode())
         return self.offered is not None
 
+    def renew_parser(self) -> None:
+        """The next byte is a request's first, whatever the parser was at."""
+        self.parser = httptools.HttpRequestParser(self)
+        self.parser.set_dangerous_leniencies(lenient_data_after_close=True)  # as uvicorn's
+
     def _read_anew(self, data: memoryview, stopped: Exception | None) -> None:
         """Reads on where the parser has stopped; again and again, where a segment holds many such requests."""
         while stopped is not None and self.offered is not None:
             line, self.offered = self.offered, None
             kept = [b"%b: %b" % header for header in self.headers if header[0] != b"upgrade"]
             data, stopped = data[stopped.args[0] :], None
-            self.parser = httptools.HttpRequestParser(self)
-            self.parser.set_dangerous_leniencies(lenient_data_after_close=True)  # as uvicorn's
+            self.renew_parser()
             try:
                 self.parser.feed_data(b"\r\n".join([line, *kept, b"", b""]))
                 self.parser.feed_data(data)

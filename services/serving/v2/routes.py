@@ -27,27 +27,25 @@ from services.serving.v2.work import Work, Worked
 MEDIA_TYPES = ("application/json", "application/octet-stream", "")
 
 
-def routes(state: State, capture: Capture | None, feedback: Feedback | None) -> list[Route]:
-    """All of them. Each answers a refusal in the protocol's form (`errors.render`)."""
-    protocol = _Protocol(state, capture, feedback)
-    model = "/models/{model}"
-    found = [Route(f"{PREFIX}{end}", protocol.server, methods=["GET"]) for end in ("", "/")]
-    found.append(Route(f"{PREFIX}/health/live", protocol.live, methods=["GET"]))
-    found.append(Route(f"{PREFIX}/health/ready", protocol.ready, methods=["GET"]))
-    for path in (model, f"{model}/versions/{{version}}"):
-        found.append(Route(f"{PREFIX}{path}/infer", protocol.infer, methods=["POST"]))
-        found.append(Route(f"{PREFIX}{path}/ready", protocol.model_ready, methods=["GET"]))
-        found.append(Route(f"{PREFIX}{path}", protocol.model, methods=["GET"]))
-    return found
-
-
-class _Protocol:
-    """The handlers, around one server's state."""
+class Protocol:
+    """The handlers, around one server's state. Each answers a refusal in the protocol's form (`errors.render`)."""
 
     def __init__(self, state: State, capture: Capture | None, feedback: Feedback | None) -> None:
         self._state = state
         self._capture = capture
         self._feedback = feedback
+
+    def routes(self) -> list[Route]:
+        """All of them."""
+        model = "/models/{model}"
+        found = [Route(f"{PREFIX}{end}", self.server, methods=["GET"]) for end in ("", "/")]
+        found.append(Route(f"{PREFIX}/health/live", self.live, methods=["GET"]))
+        found.append(Route(f"{PREFIX}/health/ready", self.ready, methods=["GET"]))
+        for path in (model, f"{model}/versions/{{version}}"):
+            found.append(Route(f"{PREFIX}{path}/infer", self.infer, methods=["POST"]))
+            found.append(Route(f"{PREFIX}{path}/ready", self.model_ready, methods=["GET"]))
+            found.append(Route(f"{PREFIX}{path}", self.model, methods=["GET"]))
+        return found
 
     async def server(self, request: Request) -> Response:
         return _json({**metadata.server()})

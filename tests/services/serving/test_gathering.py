@@ -114,6 +114,23 @@ def test_large_body_that_comes_late_is_uvicorns(up: Up, received: list[int]) -> 
         assert caller.answers(1)[0].status == 200
 
 
+def test_large_body_that_stops_coming_is_uvicorns_with_what_came_past_the_parser(up: Up, received: list[int]) -> None:
+    with up.connect() as caller:
+        caller.send(ASKED[: HEAD + 10], ASKED[HEAD + 10 : HEAD + 70_000], pause=PATIENCE_SECONDS / 5)
+        time.sleep(2 * PATIENCE_SECONDS)
+        assert received == [70_000]
+        caller.send(ASKED[HEAD + 70_000 :] + ASKED)
+        assert [told.status for told in caller.answers(2)] == [200, 200]
+
+
+def test_what_follows_a_large_body_that_closes_its_connection_is_passed_over(up: Up) -> None:
+    last = request(BODY, ID, b"Connection: close")
+    with up.connect() as caller:
+        caller.send(*_cut(last + ASKED, [HEAD + 10, 70_000]), pause=0.02)
+        assert caller.answers(1)[0].status == 200
+        assert caller.rest() == b""
+
+
 @pytest.mark.parametrize("fresh", [{"body_seconds": 0.3}], indirect=True)
 @pytest.mark.parametrize("n_bytes", [0, 70_000])
 def test_large_body_that_never_ends_is_refused_with_what_came(fresh: Up, n_bytes: int) -> None:
