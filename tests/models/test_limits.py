@@ -9,7 +9,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from models.cells import compile_column
 from models.feature import Feature
+from models.limits import Limits
 from models.rows import RowsRefused, encode, encode_columns, encode_matrix
 
 FEATURES = (
@@ -66,6 +68,21 @@ def test_thousands_of_wrong_cells_are_counted_and_the_first_hundred_told(wrong: 
     array = _outcome(lambda: encode_matrix(values, FEATURES))
     assert array[0] == kind
     assert array == _outcome(lambda: encode(_named(values), FEATURES))
+
+
+@pytest.mark.parametrize("dtype", ["f8", "f4"])
+@pytest.mark.parametrize("order", ["C", "F"])
+@pytest.mark.parametrize("n_rows", [1, 63, 64, 79, 80])
+def test_wrong_cell_is_found_in_every_place(n_rows: int, order: Any, dtype: str) -> None:
+    for row in range(n_rows):
+        for column, wrong in enumerate([5.0, 0.05, 21.0, 2.0**25]):
+            values = np.array([GOOD] * n_rows, dtype=dtype, order=order)
+            values[row, column] = wrong
+            assert [each.tolist() for each in _judged(values)] in ([[[row, column]], []], [[], [[row, column]]])
+
+
+def _judged(values: npt.NDArray[Any]) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.intp]]:
+    return Limits.of([compile_column(feature) for feature in FEATURES]).wrong(values)
 
 
 @pytest.mark.parametrize(("dtype", "bits"), [("f2", 0x7D01), ("f4", 0x7F800001), ("f8", 0x7FF0000000000001)])
