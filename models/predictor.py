@@ -8,9 +8,9 @@ import numpy as np
 import numpy.typing as npt
 import onnxruntime as ort
 
+from models.asked_rows import AskedRows
 from models.bundle import MODEL, Bundle, NotABundle, SelfTestFailed
 from models.findings import Matrix
-from models.row_order import LEAST_ROWS, RowOrder
 from models.rows import encode
 
 Outputs = dict[str, npt.NDArray[np.float32]]
@@ -40,7 +40,7 @@ class Predictor:
         self._names = [output.name for output in bundle.manifest.outputs]
         self._check_signature()
         try:
-            self._row_order = RowOrder.read(self._session.get_modelmeta().custom_metadata_map, len(bundle.features))
+            self._asked_rows = AskedRows.read(self._session.get_modelmeta().custom_metadata_map, len(bundle.features))
         except ValueError as err:
             raise NotABundle(f"{bundle.folder / MODEL}: {err}; export the model again") from err
 
@@ -50,11 +50,12 @@ class Predictor:
         Args:
             matrix: (n, n_features) float32 from `models.rows`.
         """
-        if self._row_order is None or len(matrix) < LEAST_ROWS:
+        asked = None if self._asked_rows is None else self._asked_rows.of(matrix)
+        if asked is None:
             found = self._run(matrix)
         else:
-            order = self._row_order.of(matrix)
-            found = [_put_back(values, order) for values in self._run(np.take(matrix, order, axis=0))]
+            rows, answered = asked
+            found = [np.take(values, answered, axis=0) for values in self._run(rows)]
         return {
             name: values if name == "probabilities" else values.reshape(-1)
             for name, values in zip(self._names, found, strict=True)
@@ -128,12 +129,6 @@ class Predictor:
         for name in self._names:
             if outputs.get(name) != "tensor(float)":
                 raise NotABundle(f"{MODEL}: answers {outputs}, must answer {self._names} in float32; export it again")
-
-
-def _put_back(values: npt.NDArray[np.float32], order: npt.NDArray[np.intp]) -> npt.NDArray[np.float32]:
-    back = np.empty_like(values)
-    back[order] = values
-    return back
 
 
 def most_probable(probabilities: npt.NDArray[Any]) -> npt.NDArray[Any]:

@@ -1,4 +1,4 @@
-"""The order in which a graph of trees answers many rows soonest. `predictor` sorts by it and puts the answers back.
+"""The order in which a graph of trees answers many rows soonest. `asked_rows` sorts by it, `predictor` puts back.
 
 In a forest a processor spends most of its time on wrong guesses at which way a row goes. Rows that go the same ways,
 one after the other, are guessed rightly: with them next to each other, 4,096 rows took 5.6 ms instead of 11.3 in 100

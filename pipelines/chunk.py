@@ -41,7 +41,7 @@ def best_chunk(
     session = ort.InferenceSession(graph, options, providers=["CPUExecutionProvider"])
     rows = np.resize(matrix, (ROWS, matrix.shape[1]))
     order = row_order(model)
-    if order is not None:  # as the predictor does
+    if order is not None:  # as the predictor does, which asks no row twice: here they repeat only for want of others
         rows = rows[order.of(rows)]
 
     def run(part: npt.NDArray[np.float32]) -> Any:

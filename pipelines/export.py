@@ -13,9 +13,11 @@ import numpy as np
 import numpy.typing as npt
 import onnx
 
+from models.asked_rows import AskedRows
 from models.spec import ModelSpec
 from pipelines import graph
 from pipelines.graph import WAY_OUT, CannotExport
+from pipelines.tree_cells import tree_cells
 from pipelines.tree_questions import row_order
 
 __all__ = ["CannotExport", "Outputs", "Parity", "estimator_outputs", "export", "is_torch", "parity"]
@@ -76,7 +78,7 @@ def export(estimator: Any, spec: ModelSpec, sample: npt.NDArray[np.float32], con
     )
     order = row_order(model)
     if order is not None:
-        onnx.helper.set_model_props(model, order.metadata())
+        onnx.helper.set_model_props(model, AskedRows(order, tree_cells(model)).metadata())
     data = graph.to_bytes(model)
     _must_answer(data, estimator, spec, sample[:8])
     return data

@@ -1,4 +1,7 @@
-"""What the trees of a graph ask most, so that rows can be sorted by it (`models.row_order`). `export` calls it."""
+"""What the trees of a graph ask, and what most, so that rows can be sorted by it (`models.row_order`).
+
+`export` and `tree_cells` call it.
+"""
 
 from collections import defaultdict
 from collections.abc import Iterator
@@ -10,7 +13,7 @@ from models.row_order import MOST_QUESTIONS, RowOrder
 from pipelines.graph import INPUT
 
 _TREES = "TreeEnsemble"
-_LEAF = "LEAF"
+LEAF = "LEAF"
 
 
 def has_trees(model: Any) -> bool:
@@ -18,17 +21,26 @@ def has_trees(model: Any) -> bool:
     return any(node.op_type.startswith(_TREES) for node in model.graph.node)
 
 
-def row_order(model: Any) -> RowOrder | None:
-    """Rows by the questions that are asked most; None where no trees look at the rows themselves.
+def asked(model: Any) -> dict[tuple[int, float], float]:
+    """How often trees ask the rows themselves each question: whether a column is above a threshold.
 
     A question counts as often as a row would meet it that went left or right by the toss of a coin: once at a root,
-    half at a root's child. Among equals the lower column and threshold come first, so that it is the same each time.
+    half at a root's child.
     """
     weights: dict[tuple[int, float], float] = defaultdict(float)
     for node in model.graph.node:
         if node.op_type.startswith(_TREES) and node.input[0] == INPUT:
             for question, weight in _asked(node):
                 weights[question] += weight
+    return dict(weights)
+
+
+def row_order(model: Any) -> RowOrder | None:
+    """Rows by the questions that are asked most; None where no trees look at the rows themselves.
+
+    Among equals the lower column and threshold come first, so that it is the same each time.
+    """
+    weights = asked(model)
     questions = sorted(weights, key=lambda question: (-weights[question], question))
     return RowOrder(questions[:MOST_QUESTIONS]) if questions else None
 
@@ -40,7 +52,7 @@ def _asked(ensemble: Any) -> Iterator[tuple[tuple[int, float], float]]:
     places = {name: place for place, name in enumerate(names)}
     children: dict[int, list[int]] = defaultdict(list)
     for place, (tree, _) in enumerate(names):
-        if held["nodes_modes"][place].decode() != _LEAF:
+        if held["nodes_modes"][place].decode() != LEAF:
             children[place] = [
                 places[tree, held[which][place]] for which in ("nodes_truenodeids", "nodes_falsenodeids")
             ]

@@ -34,7 +34,7 @@ BATCH_ROWS = 4096
 # Several bodies of so many rows, all different: a body that repeats teaches the processor the way through the trees.
 N_ROWS = 8 * BATCH_ROWS
 _MAX_BODY_BYTES = 64 * 2**20
-_CODE = ("models/*.py", "pipelines/export*.py", "pipelines/graph.py", "pipelines/tree_questions.py",
+_CODE = ("models/*.py", "pipelines/export*.py", "pipelines/graph.py", "pipelines/tree_*.py",
          "pipelines/chunk.py", "pipelines/training.py", "pipelines/bundle_files.py", "requirements/training.txt",
          "tests/bench/estimators.py")  # fmt: skip
 # Kept as the model's own train.py: the estimator is fitted already.

@@ -8,6 +8,7 @@ import numpy as np
 import onnx
 import pytest
 
+from models import tree_cells
 from models.bundle import MODEL, BundleError, NotABundle, SelfTestFailed, open_bundle, write
 from models.findings import Matrix
 from models.predictor import Predictor, most_probable
@@ -51,9 +52,9 @@ def test_most_probable_class_is_the_first_of_equals(n_classes: int) -> None:
     assert most_probable(probabilities).tolist() == [row.index(max(row)) for row in probabilities.tolist()]
 
 
-def _sorting(bundle: Path, text: str) -> Path:
+def _sorting(bundle: Path, text: str, cells: str | None = None) -> Path:
     model = onnx.load_from_string(open_bundle(bundle, None).read(MODEL))
-    onnx.helper.set_model_props(model, {KEY: text})
+    onnx.helper.set_model_props(model, {KEY: text} | ({} if cells is None else {tree_cells.KEY: cells}))
     return _with(bundle, MODEL, model.SerializeToString())
 
 
@@ -80,6 +81,34 @@ def test_many_rows_are_sorted_for_the_graph_and_answered_in_their_own_order(
             assert np.array_equal(found[name], values[:n_rows]), name
         above = seen.pop()[:, column] > 150
         assert np.array_equal(above, np.sort(above)) == (n_rows >= LEAST_ROWS)
+
+
+def test_rows_of_the_same_cell_are_answered_once(
+    bundle: Path, row: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plain = Predictor(open_bundle(bundle, None))
+    rows = [{**row, "area": float(20 + number * 37 % 300)} for number in range(tree_cells.LEAST_ROWS + 100)]
+    matrix = encode(rows, plain.bundle.features).matrix
+    column = [feature.name for feature in plain.bundle.features].index("area")
+    between = [20.5 + number for number in range(299)]
+    sharing = Predictor(open_bundle(_sorting(bundle, f"[[{column}, 150.0]]", f"[[{column}, {between}]]"), None))
+    seen: list[Matrix] = []
+    run = sharing._run
+
+    def watched(taken: Matrix) -> Any:
+        seen.append(taken)
+        return run(taken)
+
+    monkeypatch.setattr(sharing, "_run", watched)
+    expected, found = plain.predict(matrix), sharing.predict(matrix)
+    assert len(rows) > len(seen[0]) == len(np.unique(matrix[:, column])) == 300
+    assert all(np.array_equal(found[name], values) for name, values in expected.items())
+
+
+@pytest.mark.parametrize("cells", ["no json", "[[99, [1.0]]]", "[[0, [2.0, 1.0]]]"])
+def test_graph_of_cells_that_no_rows_lie_in_is_refused(bundle: Path, cells: str) -> None:
+    with pytest.raises(NotABundle, match=tree_cells.KEY):
+        Predictor(open_bundle(_sorting(bundle, "[[0, 1.0]]", cells), None))
 
 
 @pytest.mark.parametrize("text", ["no json", "[[99, 1.0]]"])
