@@ -17,6 +17,7 @@ from models.asked_rows import AskedRows
 from models.spec import ModelSpec
 from pipelines import graph
 from pipelines.graph import WAY_OUT, CannotExport
+from pipelines.linear_graph import plain_linear
 from pipelines.tree_cells import tree_cells
 from pipelines.tree_questions import row_order
 
@@ -76,6 +77,7 @@ def export(estimator: Any, spec: ModelSpec, sample: npt.NDArray[np.float32], con
         class_order=None if is_torch(estimator) else _class_order(estimator, spec),
         conformal=conformal,
     )
+    model = plain_linear(model)
     order = row_order(model)
     if order is not None:
         onnx.helper.set_model_props(model, AskedRows(order, tree_cells(model)).metadata())

@@ -3,7 +3,7 @@
 `export` calls it. Nothing in here knows scikit-learn or torch.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -77,7 +77,7 @@ def fit_contract(
         helper.make_graph(nodes, name, inputs, outputs, constants),
         producer_name="mainline",
         ir_version=IR_VERSION,
-        opset_imports=_opsets(model, nodes),
+        opset_imports=opsets(model, nodes),
         functions=list(model.functions),
     )
     _forget(built)
@@ -94,6 +94,22 @@ def to_bytes(model: Any) -> bytes:
     """The file's bytes, the same for the same graph."""
     data: bytes = model.SerializeToString(deterministic=True)
     return data
+
+
+def opsets(model: Any, nodes: Sequence[Any]) -> list[Any]:
+    """Those operator sets of a model that the nodes need, and the plain one."""
+    used = {node.domain for node in within(nodes)} | {node.domain for each in model.functions for node in each.node}
+    found = {each.domain: each.version for each in model.opset_import if each.domain in used | {""}}
+    return [helper.make_opsetid(domain, found[domain]) for domain in sorted(found)]
+
+
+def within(nodes: Iterable[Any]) -> Iterator[Any]:
+    """The nodes, and those of the graphs that they hold as attributes."""
+    for node in nodes:
+        yield node
+        for attribute in node.attribute:
+            if attribute.type == onnx.AttributeProto.GRAPH:
+                yield from within(attribute.g.node)
 
 
 def run(onnx_bytes: bytes, matrix: npt.NDArray[np.float32]) -> dict[str, npt.NDArray[np.float64]]:
@@ -129,18 +145,8 @@ def _needed(nodes: list[Any], constants: list[Any], outputs: list[str]) -> tuple
     for node in reversed(nodes):
         if wanted & set(node.output):
             kept.append(node)
-            wanted |= set(node.input) | {name for body in _bodies(node) for each in body.node for name in each.input}
+            wanted |= {name for each in within([node]) for name in each.input}
     return kept[::-1], [constant for constant in constants if constant.name in wanted]
-
-
-def _bodies(node: Any) -> list[Any]:
-    return [attribute.g for attribute in node.attribute if attribute.type == onnx.AttributeProto.GRAPH]
-
-
-def _opsets(model: Any, nodes: Sequence[Any]) -> list[Any]:
-    used = {node.domain for node in nodes} | {node.domain for each in model.functions for node in each.node} | {""}
-    found = {each.domain: each.version for each in model.opset_import if each.domain in used}
-    return [helper.make_opsetid(domain, found[domain]) for domain in sorted(found)]
 
 
 def _forget(model: Any) -> None:

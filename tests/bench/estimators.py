@@ -35,8 +35,8 @@ BATCH_ROWS = 4096
 N_ROWS = 8 * BATCH_ROWS
 _MAX_BODY_BYTES = 64 * 2**20
 _CODE = ("models/*.py", "pipelines/export*.py", "pipelines/graph.py", "pipelines/tree_*.py",
-         "pipelines/chunk.py", "pipelines/training.py", "pipelines/bundle_files.py", "requirements/training.txt",
-         "tests/bench/estimators.py")  # fmt: skip
+         "pipelines/chunk.py", "pipelines/linear_graph.py", "pipelines/training.py", "pipelines/bundle_files.py",
+         "requirements/training.txt", "tests/bench/estimators.py")  # fmt: skip
 # Kept as the model's own train.py: the estimator is fitted already.
 _FIT = """import joblib
 
