@@ -35,7 +35,8 @@ async def read(
                 received += len(chunk)
                 if received > max_bytes:
                     raise _too_large(max_bytes, f"at least {received} bytes received")
-                chunks.append(chunk)
+                if chunk:  # the last one is empty, and two would be joined
+                    chunks.append(chunk)
     except TimeoutError:
         fault = Fault("body", f"{received} bytes received", f"at most {seconds:g} s", "send the body without pauses")
         # The rest of the body may still come: this connection cannot carry another request.

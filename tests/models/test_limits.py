@@ -81,6 +81,17 @@ def test_wrong_cell_is_found_in_every_place(n_rows: int, order: Any, dtype: str)
             assert [each.tolist() for each in _judged(values)] in ([[[row, column]], []], [[], [[row, column]]])
 
 
+@pytest.mark.parametrize("dtype", ["f8", "f4"])
+@pytest.mark.parametrize("wrong", [-1.5, 1.5, math.inf, -math.inf, math.nan])
+def test_wrong_cell_is_found_where_all_columns_have_one_range(wrong: float, dtype: str) -> None:
+    features = [Feature(name=name, dtype="float", min=-1.0, max=1.0) for name in ("a", "b")]
+    limits = Limits.of([compile_column(feature) for feature in features])
+    values = np.array([[-1.0, 1.0]] * 100, dtype=dtype)
+    assert [len(cells) for cells in limits.wrong(values)] == [0, 0]
+    values[77, 1] = wrong
+    assert sorted(cells.tolist() for cells in limits.wrong(values)) == [[], [[77, 1]]]
+
+
 def _judged(values: npt.NDArray[Any]) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.intp]]:
     return Limits.of([compile_column(feature) for feature in FEATURES]).wrong(values)
 
