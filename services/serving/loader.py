@@ -16,6 +16,7 @@ from services.serving.settings import Settings
 
 # Long enough for a clock, and so short that a start is not longer for it.
 _LONG_SECONDS, _MANY_ROWS = 0.000_25, 4096
+_LEAST_RUNS, _MOST_RUNS = 2, 5  # the first one of a size takes memory
 
 
 class WrongModel(MainlineError):  # noqa: N818  (what happened)
@@ -61,20 +62,21 @@ def load(settings: Settings) -> Served:
     return Served(bundle, predictor, time.monotonic() - begun, row_seconds)
 
 
-def seconds_a_row(predictor: Predictor, clock: Callable[[], float] = time.perf_counter) -> float:
-    """What the graph takes for a row among many: in a run of about a quarter of a millisecond, the second of two.
+def seconds_a_row(predictor: Predictor, clock: Callable[[], float] = time.thread_time) -> float:
+    """What the graph takes for a row among many: the least of some runs of about a quarter of a millisecond.
 
     Args:
-        clock: seconds.
+        clock: seconds that this thread had of a processor. Others want it too while a server starts.
     """
     golden = encode(predictor.bundle.golden.rows, predictor.bundle.features).matrix
     n_rows = len(golden)
     while True:
         rows = np.resize(golden, (n_rows, golden.shape[1]))
-        predictor.predict(rows)
-        begun = clock()
-        predictor.predict(rows)
-        took = clock() - begun
-        if took >= _LONG_SECONDS or n_rows >= _MANY_ROWS:
-            return took / n_rows
+        took = []
+        while len(took) < _LEAST_RUNS or (len(took) < _MOST_RUNS and sum(took) < _LONG_SECONDS):
+            begun = clock()
+            predictor.predict(rows)
+            took.append(clock() - begun)
+        if min(took) >= _LONG_SECONDS or n_rows >= _MANY_ROWS:
+            return min(took) / n_rows
         n_rows *= 2
