@@ -27,7 +27,7 @@ class GatheringProtocol(NoUpgradeProtocol):
     def __init__(self, *arguments: Any, **named: Any) -> None:
         """As uvicorn's."""
         super().__init__(*arguments, **named)
-        self._pieces: list[bytes] | None = None  # of the body that is coming, where they wait
+        self._pieces: list[Any] | None = None  # of the body that is coming, where they wait
         self._missing = 0  # bytes of it
         self._n_past = 0  # bytes of it that the parser has not seen
         self._deaf = False  # to the parser, while it catches up
@@ -39,17 +39,15 @@ class GatheringProtocol(NoUpgradeProtocol):
         return self.cycle is not None and not self.cycle.response_complete
 
     def data_received(self, data: bytes) -> None:
+        rest: Any = data
+        if self._pieces is None and len(data) > HIGH_WATER_LIMIT:  # perhaps a head with much of its body
+            end = data.find(b"\r\n\r\n") + 4
+            super().data_received(data[:end])
+            rest = memoryview(data)[end:]
         if self._pieces is None:
-            super().data_received(data)
-            return
-        n_more = len(data) - self._missing
-        self._n_past += min(len(data), self._missing)
-        self.on_body(data[: self._missing] if n_more > 0 else data)
-        if n_more >= 0:
-            self.renew_parser()  # the former one still waits for the body
-            self.on_message_complete()
-        if n_more > 0:
-            super().data_received(data[-n_more:])
+            super().data_received(rest)
+        else:
+            self._past_parser(rest)
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._stop_gathering()
@@ -79,6 +77,17 @@ class GatheringProtocol(NoUpgradeProtocol):
                 self.cycle.body = body
         super().on_message_complete()
 
+    def _past_parser(self, data: Any) -> None:
+        """Takes a piece of the body, and whatever is behind it."""
+        n_more = len(data) - self._missing
+        self._n_past += min(len(data), self._missing)
+        self.on_body(data[: self._missing] if n_more > 0 else data)
+        if n_more >= 0:
+            self.renew_parser()  # the former one still waits for the body
+            self.on_message_complete()
+        if n_more > 0:
+            super().data_received(data[-n_more:])
+
     def _give_up_gathering(self) -> None:
         """The rest is uvicorn's to wait for."""
         came = b"".join(self._stop_gathering())
@@ -88,7 +97,7 @@ class GatheringProtocol(NoUpgradeProtocol):
         if came:
             super().on_body(came)
 
-    def _stop_gathering(self) -> list[bytes]:
+    def _stop_gathering(self) -> list[Any]:
         if self._gathering is not None:
             self._gathering.cancel()
             self._gathering = None

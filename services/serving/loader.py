@@ -72,7 +72,7 @@ def seconds_a_row(predictor: Predictor, clock: Callable[[], float] = time.thread
     n_rows = len(golden)
     while True:
         rows = np.resize(golden, (n_rows, golden.shape[1]))
-        took = []
+        took: list[float] = []
         while len(took) < _LEAST_RUNS or (len(took) < _MOST_RUNS and sum(took) < _LONG_SECONDS):
             begun = clock()
             predictor.predict(rows)
