@@ -7,6 +7,7 @@ from functools import partial
 from typing import NamedTuple
 
 import numpy as np
+import orjson
 
 from models.feature import all_numbers
 from models.predictor import Outputs
@@ -15,7 +16,7 @@ from services.body import parse
 from services.problems import Fault, Kind, Problem
 from services.serving import many_numbers, many_rows
 from services.serving.loader import Served
-from services.serving.named import named_rows
+from services.serving.named import named_predictions, named_rows
 from services.serving.part import Objects
 from services.serving.room import Room
 from services.serving.rows import rows_of
@@ -46,13 +47,13 @@ class Answer:
     Attributes:
         rows: what was asked.
         outputs: what the graph answered.
-        predictions: the same, one object a row, as `Predictor.answers` makes them.
+        predictions: the same, one object a row, as `Predictor.answers` makes them; of many positional rows, their JSON.
         warnings: values that the model was not trained for, and that its declaration lets pass.
     """
 
     rows: Objects
     outputs: Outputs
-    predictions: list[dict[str, object]]
+    predictions: list[dict[str, object]] | orjson.Fragment
     warnings: list[Fault]
 
 
@@ -92,12 +93,7 @@ def predict(served: Served, rows: Sequence[Mapping[str, object]]) -> Answer:
 def compute(served: Served, matrix: Matrix) -> Computed:
     """What the graph answers to encoded rows, (n_rows, n_features) float32."""
     outputs = served.predictor.predict(matrix)
-    lost: set[int] = set()
-    for values in outputs.values():
-        finite = np.isfinite(values)
-        if not finite.all():
-            lost.update(np.flatnonzero(~finite.reshape(len(matrix), -1).all(axis=1)).tolist())
-    return Computed(outputs, served.predictor.answers(outputs), lost)
+    return Computed(outputs, served.predictor.answers(outputs), _lost(outputs))
 
 
 def refused(err: RowsRefused) -> Problem:
@@ -160,7 +156,23 @@ def _rows(served: Served, body: bytes) -> list[Mapping[str, object]]:
 
 
 def _answer(served: Served, rows: Objects, encoded: Encoded) -> Answer:
-    computed = compute(served, encoded.matrix)
-    if computed.lost:
-        raise unanswered(sorted(computed.lost), encoded.warnings)
-    return Answer(rows, computed.outputs, computed.predictions, [fault(problem) for problem in encoded.warnings])
+    outputs = served.predictor.predict(encoded.matrix)
+    if lost := _lost(outputs):
+        raise unanswered(sorted(lost), encoded.warnings)
+    predictions: list[dict[str, object]] | orjson.Fragment
+    if isinstance(rows, Sequence):
+        predictions = served.predictor.answers(outputs)
+    else:  # the same bytes, in half the time of objects that are written
+        texts = named_predictions(served.bundle.manifest.classes, outputs).texts(slice(len(rows)), ())
+        predictions = orjson.Fragment(b"[%b]" % b",".join(texts))
+    return Answer(rows, outputs, predictions, [fault(problem) for problem in encoded.warnings])
+
+
+def _lost(outputs: Outputs) -> set[int]:
+    """Indexes of rows whose answer is not finite."""
+    lost: set[int] = set()
+    for values in outputs.values():
+        finite = np.isfinite(values)
+        if not finite.all():
+            lost.update(np.flatnonzero(~finite.reshape(len(values), -1).all(axis=1)).tolist())
+    return lost

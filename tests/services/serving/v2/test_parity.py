@@ -4,6 +4,7 @@ import datetime as dt
 import gzip
 import json
 import random
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -16,7 +17,8 @@ from services.serving import answer, many_numbers
 from services.serving.app import create
 from services.serving.capture import Capture
 from services.serving.feedback import Feedback
-from tests.services.serving.conftest import Made, loaded_state
+from tests.services.serving.conftest import Made, loaded_state, make_bundle
+from tests.services.serving.v2.conftest import NUMBER_ROW, NUMBERS
 from tests.services.serving.v2.speaking import DATATYPES, INFER, binary, columns, read, tensor
 
 # In and out of the ranges, missing and unknown; floats that float32 holds, so that bytes of FP32 say the same.
@@ -189,3 +191,16 @@ def test_every_way_is_logged_and_remembered_alike(numbers: Made) -> None:
         truth = {"request_id": name, "row": 49, "truth": logged[name][49][2]["prediction"]}
         assert client.post("/feedback", json=truth).json()["feedback"][0]["outcome"] == "known"
     assert state.metrics.registry.get_sample_value("mainline_live_absolute_error", LABELS) == pytest.approx(0)
+
+
+@pytest.mark.parametrize("task", ["regression", "classification"])
+def test_many_positional_rows_are_answered_to_the_byte_as_the_same_by_name(tmp_path: Path, task: str) -> None:
+    made = make_bundle(tmp_path, task=task, features=NUMBERS, row=NUMBER_ROW, max_rows=1000, max_body_bytes=200_000)
+    client = TestClient(create(loaded_state(made)))
+    rows = [[0.5 + row / 9, 1 + row % 20, 10.25 + row] for row in range(900)]
+    instances = [dict(zip(("age", "rooms", "area"), row, strict=True)) for row in rows]
+    headers = {"X-Request-Id": "mine"}
+    positional = client.post("/predict", json={"features": rows}, headers=headers)
+    assert many_numbers.simdjson is None or many_numbers.rows(positional.request.read(), 3) is not None
+    assert positional.content == client.post("/predict", json={"instances": instances}, headers=headers).content
+    assert (len(positional.json()["predictions"]), positional.json()["warnings"]) == (900, [])
