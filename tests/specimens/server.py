@@ -122,7 +122,7 @@ def main() -> int:
 
         def faulty(*arguments: Any, **named: Any) -> Starlette:
             app = create(*arguments, **named)
-            app.user_middleware.append(Middleware(Faulty, fault=fault))
+            app.user_middleware.insert(1, Middleware(Faulty, fault=fault))  # behind Edge, which counts and times
             return app
 
         vars(server)["create"] = faulty
