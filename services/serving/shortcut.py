@@ -1,7 +1,7 @@
 """Requests for predictions go to their handlers without the framework's layers between. Put in place by `app`.
 
-Of an inference of one row in binary tensors (0.35 ms of a processor) the framework's routing, handling of exceptions
-and the layers of its `send` took 0.06 ms; of one of 4,096 rows, a tenth.
+Of an inference of one row in binary tensors, 0.21 ms of a processor in the application, they took 0.02: for routing,
+exceptions, and the layers of `send`.
 """
 
 from collections.abc import Awaitable, Callable, Mapping
