@@ -43,6 +43,8 @@ class GatheringProtocol(NoUpgradeProtocol):
         if self._pieces is None and len(data) > HIGH_WATER_LIMIT:  # perhaps a head with much of its body
             end = data.find(b"\r\n\r\n") + 4
             super().data_received(data[:end])
+            if self.transport.is_closing():  # the head was refused
+                return
             rest = memoryview(data)[end:]
         if self._pieces is None:
             super().data_received(rest)

@@ -1,5 +1,6 @@
 """Large bodies are answered as uvicorn alone would have them answered, however they are cut, late or broken off."""
 
+import asyncio
 import json
 import socket
 import struct
@@ -9,10 +10,12 @@ from itertools import accumulate, pairwise
 from typing import Any
 
 import pytest
+import uvicorn
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from uvicorn.server import ServerState
 
-from services.serving.gathering import MOST_GATHERED_BYTES, PATIENCE_SECONDS
+from services.serving.gathering import MOST_GATHERED_BYTES, PATIENCE_SECONDS, GatheringProtocol
 from tests.services.serving.conftest import ROW, Made, make_bundle
 from tests.services.serving.up import Up, request
 
@@ -161,6 +164,38 @@ def test_large_body_that_is_refused_unread_is_passed_over(up: Up, asked: bytes, 
         assert caller.answers(1)[0].status == status
         caller.send(ASKED)
         assert caller.answers(1)[0].status == 200
+
+
+class _Told(asyncio.Transport):
+    """What a connection writes, of which the whole of a segment is read at once."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.written: list[bytes] = []
+        self.closed = False
+
+    def write(self, data: Any) -> None:
+        self.written.append(bytes(data))
+
+    def close(self) -> None:
+        self.closed = True
+
+    def is_closing(self) -> bool:
+        return self.closed
+
+
+def test_head_that_is_refused_in_a_large_segment_is_refused_once() -> None:
+    async def refused() -> _Told:
+        config = uvicorn.Config("none:none", log_config=None)
+        config.load_app = lambda: None  # type: ignore[method-assign]
+        config.load()
+        protocol, told = GatheringProtocol(config=config, server_state=ServerState(), app_state={}), _Told()
+        protocol.connection_made(told)
+        protocol.data_received(b"NONSENSE / HTTP/1.1\r\nHost: x\r\n\r\n" + b"x" * 70_000)
+        return told
+
+    told = asyncio.run(refused())
+    assert (len(told.written), told.closed) == (1, True)
 
 
 def test_caller_of_a_large_body_that_expects_is_told_to_continue(up: Up) -> None:
